@@ -1,0 +1,65 @@
+"""Errors and warnings of sersk's own, so that a caller can tell them from anyone else's."""
+
+from __future__ import annotations
+
+__all__ = [
+    "AudioReadError",
+    "ClipCutWarning",
+    "CorpusError",
+    "CorpusWarning",
+    "SerskError",
+    "SerskWarning",
+    "UnreadableAudioWarning",
+]
+
+
+class SerskError(Exception):
+    """Base of all errors that sersk raises on its own account."""
+
+
+class AudioReadError(SerskError, ValueError):
+    """A recording could not be read.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    reason : str
+        What is wrong with it and, where that helps, what to do.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    reason : str
+        What is wrong with it.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        # Both go to ``args``: an error raised in a worker process is pickled on its way home.
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"cannot read {self.path!r}: {self.reason}"
+
+
+class CorpusError(SerskError, ValueError):
+    """A folder or CSV file does not hold the corpus that it should."""
+
+
+class SerskWarning(UserWarning):
+    """Base of all warnings that sersk gives on its own account."""
+
+
+class UnreadableAudioWarning(SerskWarning):
+    """Some recordings could not be read and stand as all-NaN rows."""
+
+
+class ClipCutWarning(SerskWarning):
+    """Some clips are longer than the length learned in ``fit`` and were cut."""
+
+
+class CorpusWarning(SerskWarning):
+    """A corpus is incomplete, or a part of it was left out."""

@@ -1,0 +1,99 @@
+"""Fixtures that several rooms share."""
+
+from __future__ import annotations
+
+import os
+
+import matplotlib
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import settings
+
+matplotlib.use("Agg")
+
+# The same examples in every run, and no deadline: machines are noisy, speed is not tested here.
+settings.register_profile("sersk", deadline=None, derandomize=True, max_examples=60)
+settings.load_profile("sersk")
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def write_wav(tmp_path, rng):
+    """Write a file of noise (or of given samples); return its path as text."""
+
+    def write(
+        name="clip.wav", *, seconds=0.5, sample_rate=16000, channels=1, samples=None, **options
+    ):
+        if samples is None:
+            shape = (round(seconds * sample_rate), channels)[: 1 if channels == 1 else 2]
+            samples = rng.uniform(-0.5, 0.5, size=shape)
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, samples, sample_rate, **options)
+        return str(path)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def small_corpus():
+    """Waveforms of four synthetic speakers: enough for grouped folds, made in no time."""
+    from sersk.datasets import make_emotional_speech
+
+    return make_emotional_speech(
+        n_speakers=4,
+        n_sentences=2,
+        repetitions=1,
+        emotions=("anger", "neutral", "sadness"),
+        random_state=0,
+    )
+
+
+@pytest.fixture(scope="session")
+def written_corpus(small_corpus, tmp_path_factory):
+    """The same corpus as files with a clip table."""
+    from sersk.datasets import write_corpus
+
+    return write_corpus(small_corpus, tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture
+def ravdess_tree(tmp_path):
+    """Half-second files named like all of RAVDESS speech by two actors, as they are unpacked."""
+
+    def make(*, actors=("01", "02"), channel="01", suffix=".wav", folder="Audio_Speech_Actors"):
+        for actor in actors:
+            for emotion in range(1, 9):
+                for intensity in (1, 2):
+                    if emotion == 1 and intensity == 2:
+                        continue
+                    for statement in (1, 2):
+                        for repetition in (1, 2):
+                            name = (
+                                f"03-{channel}-{emotion:02d}-{intensity:02d}-{statement:02d}"
+                                f"-{repetition:02d}-{actor}{suffix}"
+                            )
+                            path = tmp_path / folder / f"Actor_{actor}" / name
+                            path.parent.mkdir(parents=True, exist_ok=True)
+                            soundfile.write(path, np.zeros(80), 16000)
+        return tmp_path
+
+    return make
+
+
+@pytest.fixture
+def unprivileged():
+    """Run as somebody for whom permissions count: root may read everything."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
