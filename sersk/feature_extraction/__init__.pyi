@@ -1,0 +1,4 @@
+from ._functionals import Functionals
+from ._mfcc import MFCC
+
+__all__ = ["MFCC", "Functionals"]

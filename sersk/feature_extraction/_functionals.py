@@ -1,0 +1,305 @@
+"""Frames to vectors: statistics over time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils import Tags, gen_batches
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+from .._utils._lengths import valid_lengths
+
+# Clips whose frames are held in double precision at once.
+_CLIPS_AT_ONCE = 32
+
+_PERCENTILE = re.compile(r"percentile_(\d{1,2}|100)")
+
+
+class _Series:
+    """A batch of time series with their padding, and what several statistics share.
+
+    Shapes: values (n_clips, n_series, n_steps); lengths (n_clips, 1); each statistic (n_clips,
+    n_series). Clips without a step give garbage here; the caller puts NaN in their place.
+    """
+
+    def __init__(self, values: NDArray[np.floating], lengths: NDArray[np.intp]) -> None:
+        self.values = values.astype(np.float64, copy=False)
+        self.lengths = np.maximum(lengths, 1)[:, np.newaxis]
+        self.sounding = (np.arange(values.shape[-1]) < lengths[:, np.newaxis])[:, np.newaxis, :]
+
+    def average(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        total: NDArray[np.float64] = values.sum(axis=-1, where=self.sounding)
+        return total / self.lengths
+
+    @cached_property
+    def mean(self) -> NDArray[np.float64]:
+        return self.average(self.values)
+
+    @cached_property
+    def deviations(self) -> NDArray[np.float64]:
+        return self.values - self.mean[..., np.newaxis]
+
+    @cached_property
+    def variance(self) -> NDArray[np.float64]:
+        return self.average(self.deviations**2)
+
+    @cached_property
+    def ordered(self) -> NDArray[np.float64]:
+        # NaN goes to the end, so the order statistics of a clip stand before its padding.
+        return np.sort(self.values, axis=-1)
+
+    def percentile(self, percent: float) -> NDArray[np.float64]:
+        position = (self.lengths - 1) * (percent / 100)
+        below = np.floor(position).astype(np.intp)
+        above = np.ceil(position).astype(np.intp)
+        low = np.take_along_axis(self.ordered, below[..., np.newaxis], axis=-1)[..., 0]
+        high = np.take_along_axis(self.ordered, above[..., np.newaxis], axis=-1)[..., 0]
+        return low + (high - low) * (position - below)
+
+    def standardised_moment(self, order: int) -> NDArray[np.float64]:
+        """Central moment over the power of the deviation; 0 where nothing varies."""
+        # Below this the deviations are rounding errors of the mean (scipy.stats draws it there
+        # too).
+        floor = (np.finfo(np.float64).resolution * np.abs(self.mean)) ** 2
+        varies = self.variance > floor
+        # Divided before they are raised, or tiny deviations would vanish.
+        std = np.sqrt(np.where(varies, self.variance, 1.0))
+        moment = self.average((self.deviations / std[..., np.newaxis]) ** order)
+        return np.where(varies, moment, 0.0)
+
+    @property
+    def skew(self) -> NDArray[np.float64]:
+        return self.standardised_moment(3)
+
+    @property
+    def kurtosis(self) -> NDArray[np.float64]:
+        # A series that does not vary has neither tails nor their lack: 0, as for the skew.
+        moment = self.standardised_moment(4)
+        return np.where(moment > 0, moment - 3.0, 0.0)
+
+    @property
+    def slope(self) -> NDArray[np.float64]:
+        steps = np.arange(self.values.shape[-1]) - (self.lengths[..., np.newaxis] - 1) / 2
+        spread = (self.lengths.astype(np.float64) ** 2 - 1) / 12
+        covariance = self.average(self.deviations * steps)
+        return np.where(spread > 0, covariance / np.where(spread > 0, spread, 1.0), 0.0)
+
+
+_STATISTICS: dict[str, Callable[[_Series], NDArray[np.float64]]] = {
+    "mean": lambda series: series.mean,
+    "std": lambda series: np.sqrt(series.variance),
+    "min": lambda series: series.percentile(0),
+    "max": lambda series: series.percentile(100),
+    "range": lambda series: series.percentile(100) - series.percentile(0),
+    "skew": lambda series: series.skew,
+    "kurtosis": lambda series: series.kurtosis,
+    "slope": lambda series: series.slope,
+}
+
+DEFAULT_STATISTICS = (
+    "mean",
+    "std",
+    "min",
+    "percentile_25",
+    "percentile_50",
+    "percentile_75",
+    "max",
+    "skew",
+    "kurtosis",
+    "slope",
+)
+
+
+class Functionals(TransformerMixin, BaseEstimator):
+    r"""Statistics of each feature over time: one vector a clip, whatever its length.
+
+    Padding is skipped: the vector of a clip does not depend on how long the others are.
+
+    Parameters
+    ----------
+    statistics : sequence of str, default=("mean", "std", ..., "slope")
+        What is computed, in this order for each feature. By default ``"mean"``, ``"std"``,
+        ``"min"``, ``"percentile_25"``, ``"percentile_50"``, ``"percentile_75"``, ``"max"``,
+        ``"skew"``, ``"kurtosis"``, ``"slope"``. Known are:
+
+        - ``"mean"``, ``"min"``, ``"max"``, ``"range"`` (max - min);
+        - ``"std"``: standard deviation, not corrected for the sample's size;
+        - ``"percentile_0"`` to ``"percentile_100"``, whole numbers, by linear interpolation;
+        - ``"skew"`` and ``"kurtosis"``: third and fourth standardised central moments, the latter
+          less 3; 0 where a feature does not vary;
+        - ``"slope"``: of the least-squares line, in units of the feature per frame; 0 for a clip of
+          one frame.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Size of the second axis seen in `fit`.
+
+    n_series_ : int
+        Number of time series a clip.
+
+    See Also
+    --------
+    MFCC : Makes frames.
+
+    Notes
+    -----
+    With the frames :math:`x_0, \dots, x_{n-1}` of a feature and :math:`\bar t = (n - 1) / 2`,
+
+    .. math::
+
+        \text{slope} = \frac{\sum_t (t - \bar t)(x_t - \bar x)}{\sum_t (t - \bar t)^2},
+        \qquad m_k = \frac{1}{n} \sum_t (x_t - \bar x)^k, \qquad
+        \text{skew} = \frac{m_3}{m_2^{3/2}}, \qquad \text{kurtosis} = \frac{m_4}{m_2^2} - 3 .
+
+    A clip without a frame (all NaN) has an all-NaN vector. With ``set_output(transform="pandas")``
+    the columns are named ``x0_mean`` and so on, because scikit-learn does not hand names on between
+    arrays; ``pipeline[:-1].get_feature_names_out()`` has the real ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sersk.feature_extraction import Functionals
+    >>> frames = np.array([[[1.0, 2.0, 6.0], [0.0, 0.0, 0.0]], [[4.0, 8.0, np.nan]] * 2])
+    >>> functionals = Functionals(statistics=("mean", "max", "slope"))
+    >>> functionals.fit_transform(frames)
+    array([[3. , 6. , 2.5, 0. , 0. , 0. ],
+           [6. , 8. , 4. , 6. , 8. , 4. ]])
+    >>> functionals.get_feature_names_out(["pitch", "level"])[:4].tolist()
+    ['pitch_mean', 'pitch_max', 'pitch_slope', 'level_mean']
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {"statistics": [list, tuple]}
+
+    def __init__(self, *, statistics: Sequence[str] = DEFAULT_STATISTICS) -> None:
+        self.statistics = statistics
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Check the parameters and count the series; nothing is learned from the values.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, ..., n_frames)
+            Frames or images, NaN after the last frame of a clip. A 2-D array is one series a clip.
+
+        y : array-like of shape (n_clips,), default=None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+        """
+        self._resolve_statistics()
+        X, _ = self._check_frames(X, reset=True)
+        self.n_series_ = _as_series(X).shape[1]
+        self._single_series = X.ndim == 2
+        return self
+
+    def transform(self, X: ArrayLike) -> NDArray[np.floating]:
+        """Compute the statistics.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, ..., n_frames)
+            Frames or images, NaN after the last frame of a clip.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_clips, n_series * n_statistics)
+            In the precision of `X`; the statistics of a feature stand together.
+
+        Raises
+        ------
+        ValueError
+            If `statistics` holds an unknown name, or a clip holds infinity or NaN before its end.
+        """
+        self._validate_params()
+        functions = self._resolve_statistics()
+        X, lengths = self._check_frames(X, reset=False)
+        series = _as_series(X)
+        vectors = np.empty((*series.shape[:2], len(functions)), dtype=X.dtype)
+        for clips in gen_batches(len(X), _CLIPS_AT_ONCE):
+            batch = _Series(series[clips], lengths[clips])
+            for index, function in enumerate(functions):
+                vectors[clips, :, index] = function(batch)
+        vectors[lengths == 0] = np.nan
+        return vectors.reshape(len(X), -1)
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
+        """Name the statistics.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features,), default=None
+            Names of the features; ``x0``, ``x1`` and so on by default.
+
+        Returns
+        -------
+        names : ndarray of shape (n_series * n_statistics,), object
+            ``mfcc0_mean`` for the mean of ``mfcc0``. The statistics alone where a clip was one
+            series (2-D).
+        """
+        check_is_fitted(self, "n_series_")
+        names = _check_feature_names_in(self, input_features)
+        if self._single_series:
+            return np.array(list(self.statistics), dtype=object)
+        bands = self.n_series_ // len(names)
+        if bands > 1:
+            names = [f"{name}_{band}" for name in names for band in range(bands)]
+        return np.array(
+            [f"{name}_{statistic}" for name in names for statistic in self.statistics], dtype=object
+        )
+
+    def _check_frames(
+        self, X: ArrayLike, *, reset: bool
+    ) -> tuple[NDArray[np.floating], NDArray[np.intp]]:
+        """Validate frames and count those of each clip."""
+        frames = validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan",
+            allow_nd=True,
+        )
+        return frames, valid_lengths(frames)
+
+    def _resolve_statistics(self) -> list[Callable[[_Series], NDArray[np.float64]]]:
+        if not len(self.statistics):
+            raise ValueError("statistics is empty: name at least one, such as 'mean'.")
+        return [_resolve_statistic(name) for name in self.statistics]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _as_series(X: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Give every array the shape (n_clips, n_series, n_steps)."""
+    return X[:, np.newaxis] if X.ndim == 2 else X.reshape(len(X), -1, X.shape[-1])
+
+
+def _resolve_statistic(name: str) -> Callable[[_Series], NDArray[np.float64]]:
+    if name in _STATISTICS:
+        return _STATISTICS[name]
+    percentile = _PERCENTILE.fullmatch(name) if isinstance(name, str) else None
+    if percentile is None:
+        raise ValueError(
+            f"statistics holds {name!r}; known are {', '.join(_STATISTICS)} and percentile_0 to "
+            "percentile_100."
+        )
+    percent = float(percentile[1])
+    return lambda series: series.percentile(percent)
