@@ -1,0 +1,157 @@
+"""evaluate_protocol: honest by construction, with nothing lost on the way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from imblearn.over_sampling import RandomOverSampler
+from imblearn.pipeline import make_pipeline
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
+
+from sersk.exceptions import UnreadableAudioWarning
+from sersk.model_selection import ProtocolSplit, evaluate_protocol
+from sersk.recipes import svm_functionals
+
+
+class RowRecorder(ClassifierMixin, BaseEstimator):
+    """Notes which rows (first column) it is fitted on and asked about."""
+
+    seen: list[tuple[set, set]] = []
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.rows_ = set(X[:, 0].astype(int))
+        return self
+
+    def predict(self, X):
+        self.seen.append((self.rows_, set(X[:, 0].astype(int))))
+        return np.repeat(self.classes_[:1], len(X))
+
+
+@pytest.fixture
+def vectors(rng):
+    """Vectors in which speakers are found again and emotions are not."""
+    speakers = np.repeat([f"s{number}" for number in range(12)], 20)
+    frame = pd.DataFrame({"speaker": speakers, "sentence": np.tile(["t0", "t1"], 120)})
+    y = rng.choice(["anger", "calm", "fear"], size=240)
+    return rng.normal(size=(240, 4)), y, frame
+
+
+@pytest.mark.parametrize("protocol", ["random", "speaker", "text", "speaker+text"])
+def test_fits_on_training_rows_alone(vectors, protocol):
+    X, y, frame = vectors
+    X = np.column_stack([np.arange(240), X])
+    RowRecorder.seen.clear()
+    evaluate_protocol(
+        make_pipeline(RandomOverSampler(random_state=0), RowRecorder()),
+        X,
+        y,
+        groups=frame,
+        protocol=protocol,
+    )
+    folds = list(ProtocolSplit(protocol).split(X, y, frame))
+    assert len(folds) == len(RowRecorder.seen)
+    for (train, test), (fitted, asked) in zip(folds, RowRecorder.seen, strict=True):
+        assert fitted == set(train)
+        assert asked == set(test)
+
+
+def test_predictions_equal_cross_val_predict(vectors):
+    X, y, frame = vectors
+    model = KNeighborsClassifier(3)
+    result = evaluate_protocol(model, X, y, groups=frame, protocol="speaker", n_splits=4)
+    expected = cross_val_predict(model, X, y, cv=ProtocolSplit(n_splits=4), groups=frame)
+    table = result.predictions.sort_values("row")
+    assert_array_equal(table["row"], np.arange(240))
+    assert_array_equal(table["predicted"], expected)
+    assert_array_equal(table["true"], y)
+    assert_array_equal(table["speaker"], frame["speaker"])
+    assert_allclose(
+        result.scores.loc["balanced_accuracy", "score"], balanced_accuracy_score(y, expected)
+    )
+    assert len(result.per_speaker) == 12
+    assert result.folds["n_test"].sum() == 240
+    assert result.unreadable == {}
+
+
+def test_processes_give_the_same(vectors):
+    X, y, frame = vectors
+    runs = [
+        evaluate_protocol(KNeighborsClassifier(), X, y, groups=frame, n_jobs=n_jobs)
+        for n_jobs in (1, 2)
+    ]
+    pd.testing.assert_frame_equal(runs[0].predictions, runs[1].predictions)
+    pd.testing.assert_frame_equal(runs[0].scores, runs[1].scores)
+
+
+def test_speakers_may_be_a_vector_or_unknown(vectors):
+    X, y, frame = vectors
+    model = DummyClassifier()
+    known = evaluate_protocol(model, X, y, groups=frame["speaker"])
+    assert known.scores["low"].notna().all()
+    unknown = evaluate_protocol(model, X, y, protocol="random")
+    assert unknown.per_speaker is None
+    assert "speaker" not in unknown.predictions
+
+
+def test_random_labels_score_chance_on_strangers(vectors):
+    """A nearest neighbour would find any clip that stood on both sides."""
+    X, y, frame = vectors
+    copies = np.repeat(np.arange(240), 2)
+    leaking = evaluate_protocol(
+        KNeighborsClassifier(1), X[copies], y[copies], groups=frame.iloc[copies], protocol="random"
+    )
+    honest = evaluate_protocol(
+        KNeighborsClassifier(1), X[copies], y[copies], groups=frame.iloc[copies], protocol="speaker"
+    )
+    assert leaking.scores.loc["accuracy", "score"] > 0.75
+    low, high = honest.scores.loc["balanced_accuracy", ["low", "high"]]
+    assert low < 1 / 3 < high
+
+
+@pytest.mark.filterwarnings("ignore::sersk.exceptions.ClipCutWarning")
+def test_bad_files_are_named_counted_and_do_not_stop_the_run(written_corpus, tmp_path):
+    table = written_corpus.data.copy()
+    stub = tmp_path / "stub.wav"
+    stub.write_text("version https://git-lfs.github.com/spec/v1\n")
+    table.loc[[0, 5], "path"] = [str(stub), "gone.wav"]
+    with pytest.warns(UnreadableAudioWarning, match=r"2 file\(s\) could not be read") as caught:
+        result = evaluate_protocol(svm_functionals(n_mfcc=5), table, written_corpus.target)
+    assert len([w for w in caught if w.category is UnreadableAudioWarning]) == 1
+    assert set(result.unreadable) == {str(stub), "gone.wav"}
+    assert "git lfs pull" in result.unreadable[str(stub)]
+    assert len(result.predictions) == len(table)
+
+
+def test_progress_goes_to_the_error_stream(vectors, monkeypatch, capsys):
+    X, y, frame = vectors
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich draws as on a terminal
+    evaluate_protocol(DummyClassifier(), X, y, groups=frame, verbose=1)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "speaker split" in captured.err
+    evaluate_protocol(DummyClassifier(), X, y, groups=frame)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_error_in_a_fold_is_raised(vectors):
+    X, y, frame = vectors
+    X[3, 0] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        evaluate_protocol(KNeighborsClassifier(), X, y, groups=frame)
+
+
+def test_bad_parameters(vectors):
+    X, y, frame = vectors
+    with pytest.raises(ValueError, match="'protocol' parameter"):
+        evaluate_protocol(DummyClassifier(), X, y, groups=frame, protocol="speakers")
+    with pytest.raises(ValueError, match="'estimator' parameter"):
+        evaluate_protocol("svm", X, y)
+    with pytest.raises(ValueError, match="inconsistent numbers"):
+        evaluate_protocol(DummyClassifier(), X, y[:-1], groups=frame)
