@@ -1,0 +1,5 @@
+"""``python -m sersk`` is the ``sersk`` command."""
+
+from .cli import main
+
+main()

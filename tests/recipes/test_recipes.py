@@ -1,0 +1,91 @@
+"""Recipes: flat pipelines that run, leak nothing and repeat themselves."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+from imblearn.pipeline import Pipeline
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.model_selection import cross_validate
+
+import sersk.recipes
+from sersk.exceptions import UnreadableAudioWarning
+from sersk.model_selection import ProtocolSplit
+from sersk.recipes import list_recipes, make_recipe, svm_functionals
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_every_recipe(name, written_corpus):
+    pipeline = make_recipe(name)
+    assert isinstance(pipeline, Pipeline)
+    assert not any(isinstance(step, Pipeline) for _, step in pipeline.steps)
+    function = getattr(sersk.recipes, name)
+    assert all(p.kind is p.KEYWORD_ONLY for p in inspect.signature(function).parameters.values())
+    first, second = (
+        clone(pipeline).fit(written_corpus.data, written_corpus.target).predict(written_corpus.data)
+        for _ in range(2)
+    )
+    assert_array_equal(first, second)
+    assert set(first) <= set(written_corpus.target_names)
+
+
+def test_files_and_waveforms_give_the_same(small_corpus, written_corpus):
+    from_files = svm_functionals().fit(written_corpus.data, written_corpus.target)
+    from_waveforms = svm_functionals().fit(small_corpus.data, small_corpus.target)
+    assert_array_equal(
+        from_files.predict(written_corpus.data), from_waveforms.predict(small_corpus.data)
+    )
+    # The path alone is enough to predict, a buffer of another length too.
+    assert_array_equal(
+        from_files.predict(written_corpus.data["path"]), from_files.predict(written_corpus.data)
+    )
+    assert from_files.predict([np.zeros(4000, dtype=np.float32)]).shape == (1,)
+
+
+def test_oversampling_is_balanced_and_inside(written_corpus):
+    table, y = written_corpus.data, written_corpus.target
+    some = np.flatnonzero((y != "anger") | (np.arange(len(y)) % 2 == 0))
+    pipeline = svm_functionals().fit(table.iloc[some], y[some])
+    _, resampled = pipeline["oversample"].fit_resample(table.iloc[some], y[some])
+    assert len(set(np.unique(resampled, return_counts=True)[1])) == 1
+
+
+@pytest.mark.filterwarnings("ignore::sersk.exceptions.ClipCutWarning")
+def test_in_cross_validate(written_corpus):
+    scores = cross_validate(
+        svm_functionals(n_mfcc=13),
+        written_corpus.data,
+        written_corpus.target,
+        cv=ProtocolSplit("speaker"),
+        scoring="balanced_accuracy",
+        error_score="raise",
+    )
+    assert len(scores["test_score"]) == 4
+
+
+def test_names_of_the_vectors(written_corpus):
+    pipeline = svm_functionals(n_mfcc=2, statistics=("mean", "slope"))
+    pipeline.fit(written_corpus.data, written_corpus.target)
+    assert pipeline[:-1].get_feature_names_out().tolist() == [
+        "mfcc0_mean", "mfcc0_slope", "mfcc1_mean", "mfcc1_slope",
+    ]  # fmt: skip
+
+
+def test_unreadable_files(written_corpus):
+    table = written_corpus.data.copy()
+    table.loc[0, "path"] = "gone.wav"
+    with pytest.warns(UnreadableAudioWarning):
+        pipeline = svm_functionals().fit(table, written_corpus.target)
+    assert len(pipeline["drop"].sample_indices_) < len(pipeline["oversample"].sample_indices_)
+    with pytest.raises(ValueError, match="no such file"):
+        svm_functionals(on_error="raise").fit(table, written_corpus.target)
+
+
+def test_unknown_recipe():
+    with pytest.raises(ValueError, match=r"no recipe 'svm'. Did you mean svm_functionals\?"):
+        make_recipe("svm")
+    with pytest.raises(ValueError, match=r"no recipe 'zzz'\. Known: svm_functionals"):
+        make_recipe("zzz")

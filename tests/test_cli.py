@@ -1,0 +1,172 @@
+"""The command as its users meet it: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from sersk import cli
+
+TIMEOUT = 300
+
+
+def sersk(*arguments, cwd=None, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "sersk", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=TIMEOUT,
+        **options,
+    )
+
+
+@pytest.fixture
+def corpus_csv(written_corpus):
+    return os.path.join(os.path.dirname(written_corpus.data["path"][0]), "corpus.csv")
+
+
+def test_evaluate_a_csv(corpus_csv, tmp_path):
+    done = sersk(
+        "evaluate", "--corpus", corpus_csv, "--protocol", "random", "--protocol", "speaker",
+        "--n-splits", 2, "--n-jobs", 1, "--out", "results", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "svm_functionals on corpus: 24 clips, 4 speakers" in done.stdout
+    assert "too few speakers for an interval. UAR by speaker: synthetic_01" in done.stdout
+    assert "points are gone on voices never heard" in done.stdout
+    assert "Traceback" not in done.stderr
+    document = json.loads((tmp_path / "results" / "results.json").read_text())
+    assert list(document["protocols"]) == ["random", "speaker"]
+    assert document["command"].startswith("sersk evaluate --corpus")
+    assert document["corpus"]["synthetic"] is True
+    assert document["versions"]["librosa"]
+    speaker = document["protocols"]["speaker"]
+    assert speaker["scores"]["accuracy"]["low"] is None
+    predictions = pd.read_csv(tmp_path / "results" / "predictions.csv")
+    assert len(predictions) == 48
+    mine = predictions[predictions["protocol"] == "speaker"]
+    assert sorted(mine["row"]) == list(range(24))
+    assert mine["file"].str.endswith(".wav").all()
+    right = (mine["true"] == mine["predicted"]).mean()
+    assert right == pytest.approx(speaker["scores"]["accuracy"]["score"])
+    assert sum(sum(row.values()) for row in speaker["confusion"].values()) == 24
+    picture = (tmp_path / "results" / "confusion_matrices.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert sorted(os.listdir(tmp_path / "results")) == [
+        "confusion_matrices.png", "predictions.csv", "results.json",
+    ]  # fmt: skip
+
+
+def test_json_is_all_of_stdout(corpus_csv):
+    done = sersk("evaluate", "--corpus", corpus_csv, "--json", "--n-jobs", 1, "--n-splits", 2)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["recipe"] == "svm_functionals"
+
+
+def test_ravdess(ravdess_tree):
+    root = ravdess_tree()
+    done = sersk(
+        "evaluate", "--corpus", "ravdess", "--root", root, "--protocol", "text", "--n-jobs", 1
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Warning: RAVDESS speech is incomplete" in done.stderr
+    assert "svm_functionals on ravdess: 120 clips, 2 speakers" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--help"], 0, "Exit status"),
+        (["--version"], 0, "sersk, version"),
+        (["evaluate", "--help"], 0, "Examples"),
+        ([], 2, "Usage"),
+        (["no-such-command"], 2, "No such command"),
+        (["evaluate"], 2, "Missing option '--corpus'"),
+        (["evaluate", "--corpus", "ravdes"], 2, "unknown corpus 'ravdes'"),
+        (["evaluate", "--corpus", "ravdess"], 2, "needs --root"),
+        (["evaluate", "--corpus", "ravdess", "--root", "gone"], 1, "no folder 'gone'"),
+        (["evaluate", "--corpus", "gone.csv"], 1, "no file 'gone.csv'"),
+        (["evaluate", "--corpus", "synthetic", "--protocol", "speakers"], 2, "'speakers'"),
+        (["evaluate", "--corpus", "synthetic", "--n-splits", "1"], 2, "--n-splits"),
+        (["evaluate", "--corpus", "synthetic", "--recipe", "svm"], 1, "Did you mean"),
+        (["evaluate", "--corpus", "synthetic", "--protocol", "corpus"], 1, "same corpus"),
+    ],
+)  # fmt: skip
+def test_help_and_wrong_commands(arguments, status, message, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(cli._DEMO_CORPUS, "n_speakers", 2)
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(arguments)
+    assert exit_.value.code == status
+    captured = capsys.readouterr()
+    assert message in captured.out + captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_traceback_on_request(monkeypatch, tmp_path):
+    with pytest.raises(ValueError, match="no file"):
+        cli.main(["--traceback", "evaluate", "--corpus", str(tmp_path / "gone.csv")])
+
+
+def test_demo_shows_the_gap(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "_DEMO_CORPUS", {"n_speakers": 3, "n_sentences": 2, "repetitions": 1})
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["demo", "--n-jobs", "1", "--n-splits", "2"])
+    assert exit_.value.code == 0
+    captured = capsys.readouterr()
+    assert "The corpus is synthetic" in captured.out
+    assert sorted(os.listdir(tmp_path)) == ["sersk-demo"]
+    document = json.loads((tmp_path / "sersk-demo" / "results.json").read_text())
+    assert list(document["protocols"]) == ["random", "speaker"]
+
+
+def test_a_full_disk_leaves_no_half_file(corpus_csv, tmp_path, monkeypatch, capsys):
+    def full(self, *_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    out = tmp_path / "results"
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["evaluate", "--corpus", corpus_csv, "--n-jobs", "1", "--out", str(out)])
+    assert exit_.value.code == 1
+    captured = capsys.readouterr()
+    assert "No space left" in captured.err
+    assert "svm_functionals on corpus" in captured.out  # what was computed is shown all the same
+    assert sorted(os.listdir(out)) == ["confusion_matrices.png", "predictions.csv"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_ctrl_c_leaves_nothing_half_written(tmp_path, n_jobs):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sersk", "demo", "--n-jobs", str(n_jobs)],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    # Wait until the corpus is there: the folds are at work then.
+    deadline = time.monotonic() + TIMEOUT
+    while not list(tmp_path.glob("sersk-demo-*/corpus.csv")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    # As a terminal does: to the whole group, workers included.
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Interrupted" in err
+    assert "Traceback" not in err
+    assert out == ""
+    # The results' folder is not there, and the temporary corpus is gone.
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("sersk-demo")]

@@ -1,0 +1,114 @@
+"""scikit-learn's and imbalanced-learn's own checks, on every public estimator."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections import Counter
+
+import pytest
+from imblearn.base import SamplerMixin
+from imblearn.utils.estimator_checks import estimator_checks_generator
+from sklearn.base import BaseEstimator
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import check_estimator
+
+import sersk
+
+# The one place for checks that cannot hold by nature: (class, check) -> why.
+EXPECTED_FAILURES = {
+    ("DropUnreadable", "check_samplers_nan"): (
+        "the check feeds rows of one cell and wants NaN among the rows that come out; a row of "
+        "nothing but NaN is what this sampler removes"
+    ),
+}
+
+MIN_CHECKS = 40
+
+# Small settings, so that the tiny arrays of the checks make a few frames.
+PARAMETERS = {
+    "MFCC": {"n_mfcc": 3, "n_mels": 8, "n_fft": 256, "hop_length": 4},
+}
+
+
+def public_estimators():
+    found = {}
+    for room in sersk.__all__:
+        module = importlib.import_module(f"sersk.{room}") if not room.startswith("_") else None
+        for name in getattr(module, "__all__", ()):
+            thing = getattr(module, name)
+            if inspect.isclass(thing) and issubclass(thing, BaseEstimator):
+                found[name] = thing
+    return [found[name](**PARAMETERS.get(name, {})) for name in sorted(found)]
+
+
+ESTIMATORS = public_estimators()
+SAMPLERS = [estimator for estimator in ESTIMATORS if isinstance(estimator, SamplerMixin)]
+
+
+def expected_failures(estimator):
+    name = type(estimator).__name__
+    return {check: why for (owner, check), why in EXPECTED_FAILURES.items() if owner == name}
+
+
+def name_of(estimator):
+    return type(estimator).__name__
+
+
+def test_discovery_finds_estimators():
+    assert {"AudioReader", "MFCC", "Functionals"} <= set(map(name_of, ESTIMATORS))
+    assert [name_of(sampler) for sampler in SAMPLERS] == ["DropUnreadable"]
+
+
+@pytest.mark.filterwarnings("ignore::sersk.exceptions.ClipCutWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
+def test_scikit_learn_checks(estimator):
+    outcomes = check_estimator(
+        estimator, expected_failed_checks=expected_failures(estimator), on_skip=None
+    )
+    statuses = Counter(outcome["status"] for outcome in outcomes)
+    assert statuses["passed"] >= MIN_CHECKS, statuses
+    assert statuses["failed"] == 0
+    skipped = {outcome["check_name"] for outcome in outcomes if outcome["status"] == "skipped"}
+    # Runs only where SciPy's experimental array API is switched on.
+    assert skipped <= {"check_array_api_input"}
+
+
+IMBALANCED_LEARN_CHECKS = [
+    case
+    for sampler in SAMPLERS
+    for case in estimator_checks_generator(
+        sampler, expected_failed_checks=expected_failures(sampler), mark="xfail"
+    )
+]
+
+
+@pytest.mark.parametrize(("estimator", "check"), IMBALANCED_LEARN_CHECKS)
+def test_imbalanced_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
+def test_no_tag_dodges_checks(estimator):
+    tags = get_tags(estimator)
+    assert not tags._skip_test
+    assert not tags.no_validation
+    assert not tags.non_deterministic
+    assert tags.input_tags.two_d_array
+    if tags.classifier_tags is not None:
+        assert not tags.classifier_tags.poor_score
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
+def test_every_parameter_is_constrained_and_documented(estimator):
+    parameters = estimator.get_params(deep=False)
+    assert set(estimator._parameter_constraints) == set(parameters)
+    for name in parameters:
+        assert f"\n    {name} : " in type(estimator).__doc__
+
+
+def test_expected_failures_are_current():
+    """An entry for a check that is gone, or for another class, has no business in the table."""
+    names = set(map(name_of, ESTIMATORS))
+    assert {owner for owner, _ in EXPECTED_FAILURES} <= names
