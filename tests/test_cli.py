@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from sersk import cli
+from sersk.cli import _evaluate
 
 TIMEOUT = 300
 
@@ -102,7 +103,7 @@ def test_ravdess(ravdess_tree):
 )  # fmt: skip
 def test_help_and_wrong_commands(arguments, status, message, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(cli._DEMO_CORPUS, "n_speakers", 2)
+    monkeypatch.setitem(_evaluate._DEMO_CORPUS, "n_speakers", 2)
     with pytest.raises(SystemExit) as exit_:
         cli.main(arguments)
     assert exit_.value.code == status
@@ -118,7 +119,9 @@ def test_traceback_on_request(monkeypatch, tmp_path):
 
 def test_demo_shows_the_gap(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_DEMO_CORPUS", {"n_speakers": 3, "n_sentences": 2, "repetitions": 1})
+    monkeypatch.setattr(
+        _evaluate, "_DEMO_CORPUS", {"n_speakers": 3, "n_sentences": 2, "repetitions": 1}
+    )
     with pytest.raises(SystemExit) as exit_:
         cli.main(["demo", "--n-jobs", "1", "--n-splits", "2"])
     assert exit_.value.code == 0
@@ -158,7 +161,9 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path, n_jobs):
     )
     # Wait until the corpus is there: the folds are at work then.
     deadline = time.monotonic() + TIMEOUT
-    while not list(tmp_path.glob("sersk-demo-*/corpus.csv")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob("sersk-demo-*/corpus.csv")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     time.sleep(1)
     # As a terminal does: to the whole group, workers included.

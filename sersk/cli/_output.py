@@ -1,0 +1,164 @@
+"""What the commands show and write: tables for people, JSON and CSV for programs, pictures."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .._utils._files import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from sklearn.utils import Bunch
+
+
+def describe_corpus(corpus: Bunch, name: str) -> dict[str, Any]:
+    frame = corpus.frame
+    return {
+        "name": name,
+        "synthetic": bool((frame["corpus"] == "synthetic").any()),
+        "n_clips": len(frame),
+        "n_speakers": frame["speaker"].nunique() if "speaker" in frame.columns else None,
+        "n_sentences": frame["sentence"].nunique() if "sentence" in frame.columns else None,
+        "clips_by_emotion": frame["emotion"].value_counts().sort_index().to_dict(),
+    }
+
+
+def to_json(result: Bunch) -> dict[str, Any]:
+    """Turn a result into what JSON can hold; what is not there becomes null."""
+    tables = {
+        "scores": result.scores.to_json(orient="index"),
+        "per_class": result.per_class.to_json(orient="index"),
+        "confusion": result.confusion.to_json(orient="index"),
+        "confused_pairs": result.confused_pairs.to_json(orient="records"),
+        "folds": result.folds.to_json(orient="records"),
+    }
+    if result.per_speaker is not None:
+        tables["per_speaker"] = result.per_speaker.to_json(orient="index")
+    document = {name: json.loads(table) for name, table in tables.items()}
+    return {**document, "unreadable": result.unreadable}
+
+
+def write_results(out: Path, document: dict[str, Any], results: list[Bunch], corpus: Bunch) -> None:
+    """Write the three files, each whole or not at all."""
+    import pandas as pd
+
+    title = f"{document['recipe']} on {document['corpus']['name']}"
+    predictions = pd.concat(
+        [result.predictions.assign(protocol=result.protocol) for result in results]
+    )
+    if "path" in corpus.frame.columns:
+        names = corpus.frame["path"].map(lambda path: Path(path).name)
+        predictions["file"] = names.to_numpy()[predictions["row"]]
+    with atomic_path(out / "predictions.csv") as temporary:
+        predictions.to_csv(temporary, index=False)
+    with atomic_path(out / "confusion_matrices.png") as temporary:
+        _draw_confusion_matrices(results, title).savefig(temporary, dpi=120)
+    with atomic_path(out / "results.json") as temporary:
+        temporary.write_text(to_text(document), encoding="utf-8")
+
+
+def to_text(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def print_results(document: dict[str, Any], results: list[Bunch]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    corpus = document["corpus"]
+    console = Console(highlight=False)
+    title = f"{document['recipe']} on {corpus['name']}: {corpus['n_clips']} clips"
+    if corpus["n_speakers"]:
+        title += f", {corpus['n_speakers']} speakers"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("split", no_wrap=True)
+    for heading in ("folds", "tested", "dropped", "UAR", "interval", "accuracy", "macro F1"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for result in results:
+        scores = 100 * result.scores
+        uar = scores.loc["balanced_accuracy"]
+        table.add_row(
+            result.protocol,
+            str(len(result.folds)),
+            str(len(result.predictions)),
+            f"{result.folds['n_dropped'].mean():.0f}",
+            f"{uar['score']:.1f}",
+            "-" if math.isnan(uar["low"]) else f"{uar['low']:.1f} to {uar['high']:.1f}",
+            f"{scores.loc['accuracy', 'score']:.1f}",
+            f"{scores.loc['f1_macro', 'score']:.1f}",
+        )
+    console.print(table)
+    console.print(
+        "In percent. UAR: mean recall of the emotions, and its 95 % interval (speakers\n"
+        "resampled). Dropped: clips a fold that may stand in neither part.\n",
+        style="dim",
+    )
+    for result in results:
+        _print_details(console, result)
+    gap = _gap(results)
+    if gap is not None:
+        console.print(
+            f"\nOf the UAR of the random split, {gap:.1f} points are gone on voices never heard.",
+            style="bold",
+        )
+    if corpus["synthetic"]:
+        console.print("The corpus is synthetic: these figures say nothing of real speech.")
+    console.print(f"[dim]{document['seconds']:.0f} s[/dim]")
+
+
+def _print_details(console: Any, result: Bunch) -> None:
+    if result.scores["low"].isna().all() and result.per_speaker is not None:
+        scores = ", ".join(
+            f"{speaker} {100 * score:.1f}"
+            for speaker, score in result.per_speaker["balanced_accuracy"].items()
+        )
+        console.print(
+            f"{result.protocol}: too few speakers for an interval. UAR by speaker: {scores}"
+        )
+    worst = result.confused_pairs.head(3)
+    if len(worst):
+        pairs = ", ".join(
+            f"{pair.true} as {pair.predicted} {100 * pair.share:.0f} %"
+            for pair in worst.itertuples()
+        )
+        console.print(f"{result.protocol}: most confused are {pairs}")
+    if result.unreadable:
+        console.print(f"{result.protocol}: {len(result.unreadable)} file(s) could not be read")
+
+
+def _gap(results: list[Bunch]) -> float | None:
+    uar = {result.protocol: result.scores.loc["balanced_accuracy", "score"] for result in results}
+    if not {"random", "speaker"} <= uar.keys():
+        return None
+    return float(100 * (uar["random"] - uar["speaker"]))
+
+
+def _draw_confusion_matrices(results: list[Bunch], title: str) -> Figure:
+    from matplotlib.figure import Figure
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    size = 1.6 + 0.5 * max(len(result.confusion) for result in results)
+    figure = Figure(figsize=(size * len(results) + 0.4, size + 0.7), layout="constrained")
+    for axes, result in zip(
+        figure.subplots(1, len(results), squeeze=False)[0], results, strict=True
+    ):
+        shares = result.confusion.div(result.confusion.sum(axis=1).clip(lower=1), axis=0)
+        ConfusionMatrixDisplay(100 * shares.to_numpy(), display_labels=shares.index).plot(
+            ax=axes, cmap="Blues", values_format=".0f", colorbar=False, xticks_rotation=45,
+            im_kw={"vmin": 0, "vmax": 100},
+        )  # fmt: skip
+        uar = 100 * result.scores.loc["balanced_accuracy", "score"]
+        axes.set_title(f"{result.protocol} split: UAR {uar:.1f} %")
+    figure.suptitle(f"{title} (percent of each true emotion)")
+    return figure
+
+
+def say(message: str, as_json: bool) -> None:
+    if not as_json:
+        click.echo(message, err=True)
