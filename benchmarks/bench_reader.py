@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from _tools import run_python, write_table
 
 N_CLIPS = 1440
 SECONDS = 3.7
+ROUNDS = 3
 CASES = [
     ("16 kHz WAV", 16000, ".wav"),
     ("48 kHz WAV", 48000, ".wav"),
@@ -72,11 +74,13 @@ def main() -> None:
             for number in range(N_CLIPS):
                 samples = rng.normal(scale=0.1, size=round(SECONDS * sample_rate))
                 soundfile.write(Path(folder, f"{number}{suffix}"), samples, sample_rate)
-            found = {
-                how: json.loads(run_python(READ, folder, how)) for how in ("librosa", "1", "2")
-            }
-            control = float(run_python(CONTROL))
-        librosa, one, two = found["librosa"], found["1"], found["2"]
+            rounds = [
+                {how: json.loads(run_python(READ, folder, how)) for how in ("librosa", "1", "2")}
+                for _ in range(ROUNDS)  # in turn, so that a busy moment hits all of them
+            ]
+            control = max(float(run_python(CONTROL)) for _ in range(ROUNDS))
+        best = {how: min((one[how] for one in rounds), key=itemgetter("wall")) for how in rounds[0]}
+        librosa, one, two = best["librosa"], best["1"], best["2"]
         rows.append(
             [
                 name,
@@ -105,8 +109,9 @@ def main() -> None:
             "peak memory above the output, MB (one, two threads)",
         ],
         rows,
-        "Fitting (headers, for the length) and reading. The files are in the disk cache. Memory is "
-        "the peak of the process less what it was after a warm-up of 40 clips, less the output.",
+        f"Best of {ROUNDS} fresh processes each, taken in turn: fitting (headers, for the length) "
+        "and reading, the files in the disk cache, the output never touched before. Memory is the "
+        "peak of the process less what it was after a warm-up of 40 clips, less the output.",
     )
 
 

@@ -76,7 +76,7 @@ def print_results(document: dict[str, Any], results: list[Bunch]) -> None:
     title = f"{document['recipe']} on {corpus['name']}: {corpus['n_clips']} clips"
     if corpus["n_speakers"]:
         title += f", {corpus['n_speakers']} speakers"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("split", no_wrap=True)
     for heading in ("folds", "tested", "dropped", "UAR", "interval", "accuracy", "macro F1"):
         table.add_column(heading, justify="right", no_wrap=True)

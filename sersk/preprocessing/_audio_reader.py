@@ -322,18 +322,16 @@ def _read_into(
     """Read clips into their rows; return for each its full length, or why there is none."""
     outcomes: list[int | AudioReadError] = []
     for region, rows in tasks:
+        first = waveforms[rows[0]]
         try:
-            samples, full_length = read_clip(region, sample_rate, waveforms.shape[1])
+            outcomes.append(read_clip(region, sample_rate, first))
         except AudioReadError as error:
             if raise_errors:
                 raise
             outcomes.append(error)
-            waveforms[rows] = np.nan
-            continue
-        for row in rows:
-            waveforms[row, : len(samples)] = samples
-            waveforms[row, len(samples) :] = np.nan
-        outcomes.append(full_length)
+            first[:] = np.nan
+        for row in rows[1:]:
+            waveforms[row] = first
     return outcomes
 
 

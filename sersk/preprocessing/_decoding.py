@@ -106,10 +106,8 @@ def clip_length(region: ClipRegion, sample_rate: int) -> int:
         return resampled_length(last - first, sound.samplerate, sample_rate)
 
 
-def read_clip(
-    region: ClipRegion, sample_rate: int, max_samples: int | None = None
-) -> tuple[NDArray[np.float32], int]:
-    """Decode a clip: the wanted frames alone, mixed to mono, resampled.
+def read_clip(region: ClipRegion, sample_rate: int, out: NDArray[np.float32]) -> int:
+    """Decode a clip into a row: the wanted frames alone, mixed to mono, resampled.
 
     Parameters
     ----------
@@ -117,30 +115,33 @@ def read_clip(
         The clip.
     sample_rate : int
         The rate of the result, in Hz.
-    max_samples : int, default=None
-        Longest result; None for the whole clip. What would be cut is not read.
+    out : ndarray of shape (n_samples,), float32, contiguous
+        Receives the mean of the channels, and NaN after the end of the clip. Integer files lie in
+        [-1, 1]; float files keep their values. What does not fit is cut, and is not read.
 
     Returns
     -------
-    samples : ndarray of shape (n_samples,), float32
-        Mean of the channels. Integer files lie in [-1, 1]; float files keep their values.
     full_length : int
-        Samples that the clip has without `max_samples`.
+        Samples that the whole clip has at `sample_rate`.
 
     Raises
     ------
     AudioReadError
         If the file is missing, not audio, damaged, cut short, empty, or holds NaN or infinity.
+        `out` then holds anything.
     """
     with _open_sound(region.path) as sound:
         native_rate = sound.samplerate
         first, last = _frames_of(region, sound)
         full_length = resampled_length(last - first, native_rate, sample_rate)
-        if max_samples is not None and full_length > max_samples:
-            last = first + resampled_length(max_samples, sample_rate, native_rate)
+        if full_length > len(out):
+            last = first + resampled_length(len(out), sample_rate, native_rate)
         if first:
             sound.seek(first)
-        samples = sound.read(last - first, dtype="float32")
+        # Where nothing has to be computed, libsndfile decodes to where the samples shall be.
+        direct = sound.channels == 1 and native_rate == sample_rate
+        target = out[: last - first] if direct else None
+        samples = sound.read(last - first, dtype="float32", out=target)
         if len(samples) < last - first:
             raise AudioReadError(
                 region.path,
@@ -156,7 +157,11 @@ def read_clip(
         )
     if native_rate != sample_rate:
         samples = _resample(samples, native_rate, sample_rate)
-    return samples[:max_samples], full_length
+    n_samples = min(len(samples), len(out))
+    if not direct:
+        out[:n_samples] = samples[:n_samples]
+    out[n_samples:] = np.nan
+    return full_length
 
 
 def _resample(

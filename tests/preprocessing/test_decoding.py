@@ -19,8 +19,13 @@ from sersk.preprocessing._decoding import ClipRegion, clip_length, read_clip, re
 RESAMPLED = {"rtol": 0, "atol": 1e-6}
 
 
-def read(path, sample_rate=16000, max_samples=None, **region):
-    return read_clip(ClipRegion(path, **region), sample_rate, max_samples)
+def read(path, sample_rate=16000, max_samples=48000, **region):
+    """Read into a row that is longer than the clip; return the clip and its full length."""
+    out = np.full(max_samples, 7.0, dtype=np.float32)
+    full_length = read_clip(ClipRegion(path, **region), sample_rate, out)
+    length = min(full_length, max_samples)
+    assert np.isnan(out[length:]).all()
+    return out[:length], full_length
 
 
 @pytest.mark.parametrize(
