@@ -20,7 +20,8 @@ import tempfile
 from sersk.datasets import make_emotional_speech, write_corpus
 
 folder = tempfile.TemporaryDirectory()
-corpus = write_corpus(make_emotional_speech(n_speakers=12, random_state=0), folder.name)
+speech = make_emotional_speech(n_speakers=12, random_state=0)
+corpus = write_corpus(speech, folder.name)
 corpus.data.drop(columns="path").head()
 
 # %%
@@ -35,7 +36,7 @@ from sersk.recipes import svm_functionals
 
 results = {
     protocol: evaluate_protocol(
-        svm_functionals(),
+        svm_functionals(duration=4.0),  # no clip is longer
         corpus.data,
         corpus.target,
         protocol=protocol,

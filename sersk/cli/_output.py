@@ -76,7 +76,7 @@ def print_results(document: dict[str, Any], results: list[Bunch]) -> None:
     title = f"{document['recipe']} on {corpus['name']}: {corpus['n_clips']} clips"
     if corpus["n_speakers"]:
         title += f", {corpus['n_speakers']} speakers"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 0))
     table.add_column("split", no_wrap=True)
     for heading in ("folds", "tested", "dropped", "UAR", "interval", "accuracy", "macro F1"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -104,7 +104,8 @@ def print_results(document: dict[str, Any], results: list[Bunch]) -> None:
     gap = _gap(results)
     if gap is not None:
         console.print(
-            f"\nOf the UAR of the random split, {gap:.1f} points are gone on voices never heard.",
+            f"\nOn voices never heard, UAR is {abs(gap):.1f} points "
+            f"{'below' if gap >= 0 else 'above'} that of the random split.",
             style="bold",
         )
     if corpus["synthetic"]:

@@ -19,6 +19,7 @@ from ..preprocessing import AudioReader, DropUnreadable
 def svm_functionals(
     *,
     sample_rate: int = 16000,
+    duration: float | None = None,
     n_mfcc: int = 40,
     statistics: Sequence[str] = DEFAULT_STATISTICS,
     C: float = 10.0,
@@ -36,6 +37,10 @@ def svm_functionals(
     ----------
     sample_rate : int, default=16000
         Sample rate at which clips are read, in Hz.
+
+    duration : float, default=None
+        Longest part of a clip that is kept, in seconds; by default the length of the longest
+        training clip.
 
     n_mfcc : int, default=40
         Number of coefficients.
@@ -75,11 +80,14 @@ def svm_functionals(
     >>> pipeline.predict(corpus.data[:2]).shape
     (2,)
     """
+    reader = AudioReader(
+        sample_rate=sample_rate, duration=duration, on_error=on_error, n_jobs=n_jobs
+    )
     return Pipeline(
         [
             # On the clip table, before anything is read: a repeated clip is decoded once.
             ("oversample", RandomOverSampler(random_state=random_state)),
-            ("read", AudioReader(sample_rate=sample_rate, on_error=on_error, n_jobs=n_jobs)),
+            ("read", reader),
             ("drop", DropUnreadable()),
             ("mfcc", MFCC(sample_rate=sample_rate, n_mfcc=n_mfcc)),
             ("functionals", Functionals(statistics=statistics)),
