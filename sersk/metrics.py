@@ -474,8 +474,12 @@ def _confusion_by_speaker(
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return the speakers, sorted, and the confusion matrix of each, stacked."""
     y_true, y_pred = _check_labels(y_true, y_pred)
-    speakers = column_or_1d(speakers)
+    speakers = np.asarray(column_or_1d(speakers))
     check_consistent_length(y_true, speakers)
+    if pd.isna(speakers).any():
+        raise ValueError(f"Row {int(np.argmax(pd.isna(speakers)))} has no speaker.")
+    if speakers.dtype == object:
+        speakers = speakers.astype(str)
     labels = unique_labels(y_true, y_pred)
     names, rows = np.unique(speakers, return_inverse=True)
     counts = np.zeros((len(names), len(labels), len(labels)), dtype=np.int64)

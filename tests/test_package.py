@@ -28,7 +28,8 @@ FLOORS = (
     {"preprocessing"},
     {"datasets"},
     {"metrics"},
-    {"exceptions", "_utils"},
+    {"_utils"},
+    {"exceptions"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

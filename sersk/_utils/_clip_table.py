@@ -80,7 +80,8 @@ def _from_dataframe(X: pd.DataFrame) -> ClipTable:
                 f"Column {column!r} of the clip table must hold seconds or nothing: {error}."
             ) from error
     starts, stops = times
-    wrong = np.flatnonzero((starts < 0) | (stops <= np.nan_to_num(starts)))
+    begins = np.where(np.isnan(starts), 0.0, starts)
+    wrong = np.flatnonzero((begins < 0) | np.isinf(begins) | (stops <= begins))
     if wrong.size:
         row = int(wrong[0])
         raise ValueError(

@@ -5,6 +5,7 @@ Heavy imports stand inside the functions, so that ``sersk --help`` answers at on
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from collections.abc import Sequence
@@ -49,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     warnings.simplefilter("ignore")
     warnings.simplefilter("default", SerskWarning)
     warnings.showwarning = _show_warning
+    # An emotion that the terminal cannot spell is no reason to fail.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     state: dict[str, Any] = {}
     try:
         cli.main(arguments, prog_name="sersk", standalone_mode=False, obj=state)

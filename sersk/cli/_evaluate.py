@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import tempfile
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
 _PROTOCOLS = ("random", "text", "speaker", "speaker+text", "corpus")
+_CORPORA = ("cremad", "emodb", "ravdess", "savee", "tess")
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "imbalanced-learn", "librosa", "soundfile", "soxr")
 
 # The corpus of `sersk demo`: large enough that the gap shows, small enough for a minute.
@@ -33,6 +35,13 @@ Examples:
   sersk evaluate --corpus ravdess --root RAVDESS --protocol random --protocol speaker
   sersk evaluate --corpus my_corpus.csv --protocol speaker --out results
 """
+
+
+def _refuse_zero(context: click.Context, parameter: click.Parameter, value: int) -> int:
+    if value == 0:
+        raise click.BadParameter("0 jobs do nothing: 1 or more, or -1 for all cores.")
+    return value
+
 
 out_option = click.option(
     "--out",
@@ -46,11 +55,16 @@ json_option = click.option(
     help="Print the results as JSON, and nothing else, to stdout.",
 )
 seed_option = click.option(
-    "--seed", type=int, default=0, show_default=True, help="Seed of all that is random."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of all that is random.",
 )
 n_jobs_option = click.option(
     "--n-jobs",
     type=int,
+    callback=_refuse_zero,
     default=-1,
     show_default=True,
     help="Folds that run at once, each in a process; -1 for all cores.",
@@ -94,14 +108,19 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
 @click.command(epilog=_EXAMPLES)
 @click.option(
     "--corpus",
+    "corpora",
     required=True,
+    multiple=True,
     metavar="NAME|FILE.csv",
-    help="ravdess, synthetic, or a CSV file with the columns path, emotion, speaker, sentence.",
+    help=f"{', '.join(_CORPORA)}, synthetic, or a CSV file with the columns path, emotion, "
+    "speaker, sentence. Given several times: all of them together.",
 )
 @click.option(
     "--root",
+    "roots",
     type=click.Path(path_type=Path),
-    help="Folder of the recordings. For a CSV file by default the folder it lies in.",
+    multiple=True,
+    help="Folder of the recordings, one for each --corpus; for a CSV file by default its own.",
 )
 @click.option("--recipe", default="svm_functionals", show_default=True, help="Name of the system.")
 @click.option(
@@ -120,8 +139,8 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
 @out_option
 @json_option
 def evaluate(
-    corpus: str,
-    root: Path | None,
+    corpora: tuple[str, ...],
+    roots: tuple[Path, ...],
     recipe: str,
     protocols: tuple[str, ...],
     n_splits: int,
@@ -132,26 +151,49 @@ def evaluate(
 ) -> None:
     """Score a system on a corpus under one or several protocols."""
     if "all" in protocols:
-        protocols = tuple(name for name in _PROTOCOLS if name != "corpus")
-    bunch, name = _load_corpus(corpus, root, seed)
+        protocols = (*(name for name in _PROTOCOLS if name != "corpus"), *protocols)
+        protocols = tuple(name for name in protocols if name != "all")
+    bunch, name = _load_corpora(corpora, roots, seed)
     _evaluate(bunch, name, recipe, protocols, n_splits, seed, n_jobs, out, as_json)
 
 
-def _load_corpus(corpus: str, root: Path | None, seed: int) -> tuple[Bunch, str]:
+def _load_corpora(names: Sequence[str], roots: Sequence[Path], seed: int) -> tuple[Bunch, str]:
+    """Load one corpus, or several as one."""
+    from ..datasets import concat_corpora
+
+    if len(roots) > len(names):
+        raise click.UsageError("There are more --root than --corpus: give one for each, in order.")
+    folders = [*roots, *[None] * (len(names) - len(roots))]
+    corpora = [_load_corpus(*pair, seed) for pair in zip(names, folders, strict=True)]
+    title = "+".join(Path(name).stem for name in names)
+    return (corpora[0] if len(corpora) == 1 else concat_corpora(corpora)), title
+
+
+def _load_corpus(name: str, root: Path | None, seed: int) -> Bunch:
     from .. import datasets
 
-    if corpus.lower().endswith(".csv"):
-        return datasets.load_csv(corpus, root=root), Path(corpus).stem
-    if corpus == "synthetic":
-        return datasets.make_emotional_speech(**_DEMO_CORPUS, random_state=seed), corpus
-    if corpus == "ravdess":
-        if root is None:
-            raise click.UsageError("--corpus ravdess needs --root, the folder of the recordings.")
-        return datasets.load_ravdess(root), corpus
-    raise click.BadParameter(
-        f"unknown corpus {corpus!r}: ravdess, synthetic, or a file that ends in .csv",
-        param_hint="--corpus",
+    if name.lower().endswith(".csv"):
+        return datasets.load_csv(name, root=root)
+    if name == "synthetic":
+        return datasets.make_emotional_speech(**_DEMO_CORPUS, random_state=seed)
+    if name not in _CORPORA:
+        raise click.BadParameter(
+            f"unknown corpus {name!r}: {', '.join(_CORPORA)}, synthetic, or a file that ends in "
+            ".csv",
+            param_hint="--corpus",
+        )
+    if root is None:
+        raise click.UsageError(f"--corpus {name} needs --root, the folder of the recordings.")
+    return getattr(datasets, f"load_{name}")(root)
+
+
+def _refuse_unwritable(out: Path) -> None:
+    """Find out beforehand, without leaving a trace, whether results can be written."""
+    nearest = next(
+        folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists()
     )
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise click.BadParameter(f"cannot write below {str(nearest)!r}", param_hint="--out")
 
 
 def _evaluate(
@@ -166,24 +208,32 @@ def _evaluate(
     as_json: bool,
 ) -> None:
     """Evaluate, show, and write; the two commands differ in what they hand in."""
-    from ..model_selection import evaluate_protocol
+    from ..model_selection import ProtocolSplit, evaluate_protocol
     from ..recipes import make_recipe
 
     started = time.perf_counter()
     pipeline = make_recipe(recipe, random_state=seed)
+    splitters = [
+        ProtocolSplit(protocol, n_splits=n_splits, random_state=seed)
+        for protocol in dict.fromkeys(protocols)
+    ]
+    # What cannot work is found before anything is computed.
+    for splitter in splitters:
+        list(splitter.split(corpus.data, corpus.target, corpus.frame))
+    if out is not None:
+        _refuse_unwritable(out)
     results = [
         evaluate_protocol(
             pipeline,
             corpus.data,
             corpus.target,
             groups=corpus.frame,
-            protocol=protocol,
-            n_splits=n_splits,
+            protocol=splitter,
             random_state=seed,
             n_jobs=n_jobs,
             verbose=sys.stderr.isatty(),
         )
-        for protocol in protocols
+        for splitter in splitters
     ]
     document = {
         "command": shlex.join(["sersk", *sys.argv[1:]]),
@@ -194,10 +244,11 @@ def _evaluate(
         "versions": {"sersk": __version__, **{package: version(package) for package in _PACKAGES}},
         "protocols": {result.protocol: to_json(result) for result in results},
     }
+    # Written first: what went wrong with the terminal must not cost the results.
+    if out is not None:
+        write_results(out, document, results, corpus)
+        say(f"Written to {out}: results.json, predictions.csv, confusion_matrices.png", as_json)
     if as_json:
         click.echo(to_text(document), nl=False)
     else:
         print_results(document, results)
-    if out is not None:
-        write_results(out, document, results, corpus)
-        say(f"Written to {out}: results.json, predictions.csv, confusion_matrices.png", as_json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,8 @@ def write_results(out: Path, document: dict[str, Any], results: list[Bunch], cor
         [result.predictions.assign(protocol=result.protocol) for result in results]
     )
     if "path" in corpus.frame.columns:
-        names = corpus.frame["path"].map(lambda path: Path(path).name)
+        common = os.path.commonpath([os.path.dirname(path) for path in corpus.frame["path"]])
+        names = corpus.frame["path"].map(lambda path: os.path.relpath(path, common))
         predictions["file"] = names.to_numpy()[predictions["row"]]
     with atomic_path(out / "predictions.csv") as temporary:
         predictions.to_csv(temporary, index=False)
@@ -70,12 +72,14 @@ def print_results(document: dict[str, Any], results: list[Bunch]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     corpus = document["corpus"]
-    console = Console(highlight=False)
-    title = f"{document['recipe']} on {corpus['name']}: {corpus['n_clips']} clips"
+    # Labels and names are data: brackets in them are not markup.
+    console = Console(highlight=False, markup=False)
+    title = Text(f"{document['recipe']} on {corpus['name']}: {corpus['n_clips']} clips")
     if corpus["n_speakers"]:
-        title += f", {corpus['n_speakers']} speakers"
+        title.append(f", {corpus['n_speakers']} speaker(s)")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 0))
     table.add_column("split", no_wrap=True)
     for heading in ("folds", "tested", "dropped", "UAR", "interval", "accuracy", "macro F1"):
@@ -110,7 +114,7 @@ def print_results(document: dict[str, Any], results: list[Bunch]) -> None:
         )
     if corpus["synthetic"]:
         console.print("The corpus is synthetic: these figures say nothing of real speech.")
-    console.print(f"[dim]{document['seconds']:.0f} s[/dim]")
+    console.print(f"{document['seconds']:.0f} s", style="dim")
 
 
 def _print_details(console: Any, result: Bunch) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from .._utils._decoding import is_lfs_pointer
 from ..exceptions import CorpusError
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au"})
@@ -127,7 +128,19 @@ def find_audio_files(root: str | os.PathLike[str]) -> list[Path]:
             f"{str(root)!r} holds no audio file ({', '.join(sorted(AUDIO_SUFFIXES))}), "
             "nor does any folder in it. Is the archive unpacked there?"
         )
+    _refuse_lfs_pointers(root, files)
     return files
+
+
+def _refuse_lfs_pointers(root: Path, files: list[Path]) -> None:
+    """Say at once that a clone without Git LFS holds names but no sound."""
+    pointers = [file for file in files if is_lfs_pointer(file)]
+    if pointers:
+        raise CorpusError(
+            f"{len(pointers)} of {len(files)} audio files in {str(root)!r} are Git LFS pointers, "
+            f"small texts that stand for recordings ({pointers[0].name}). Run 'git lfs pull' in "
+            "the clone, or download the recordings: a zip of the repository has pointers, too."
+        )
 
 
 def _walk(root: Path) -> Iterator[Path]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv as csv_module
 import os
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +22,9 @@ from ._base import make_corpus_bunch, prefix
 from ._labels import canonical_emotion
 
 CSV_NAME = "corpus.csv"
+_SEPARATORS = (",", ";", "\t")
+# Characters that some system does not take in the name of a file.
+_NOT_IN_A_NAME = re.compile(r'[\\/:*?"<>|\s]')
 # Missing files that a message names.
 _NAMES_SHOWN = 3
 
@@ -109,23 +114,17 @@ def load_csv(
     """
     csv = Path(csv).expanduser()
     frame = _read_table(csv)
-    names = {path_column: "path", label_column: "emotion"}
-    for given, standard in ((speaker_column, "speaker"), (sentence_column, "sentence")):
+    roles = {"path": path_column, "emotion": label_column}
+    for standard, given in (("speaker", speaker_column), ("sentence", sentence_column)):
         if given is not None or standard in frame.columns:
-            names[given or standard] = standard
-    missing = [column for column in names if column not in frame.columns]
-    if missing:
-        raise CorpusError(
-            f"{str(csv)!r} has no column {missing[0]!r}; it has "
-            f"{', '.join(map(repr, frame.columns))}. Name the columns with path_column=, "
-            "label_column=, speaker_column= and sentence_column=."
-        )
-    # A column that another one takes the name of would be there twice.
-    taken = [name for column, name in names.items() if column != name and name in frame.columns]
-    frame = frame.drop(columns=[name for name in taken if name not in names]).rename(columns=names)
-    _refuse_empty_cells(csv, frame, list(names.values()))
+            roles[standard] = given or standard
+    _check_columns(csv, frame, roles)
+    # A column of a standard name that is not asked for makes room for the one that is.
+    others = [name for name in roles if name in frame.columns and name not in roles.values()]
+    frame = frame.drop(columns=others).rename(columns={old: new for new, old in roles.items()})
     if "corpus" not in frame.columns:
         frame["corpus"] = csv.stem
+    _refuse_empty_cells(csv, frame, [*roles, "corpus"])
     frame["emotion"] = frame["emotion"].map(canonical_emotion)
     for column in {"speaker", "sentence"} & set(frame.columns):
         frame[column] = _prefix_by_corpus(frame, column)
@@ -183,9 +182,12 @@ def write_corpus(corpus: Bunch, folder: str | os.PathLike[str]) -> Bunch:
     if not lengths.all():
         raise ValueError(f"Clip {int(np.argmin(lengths))} holds no sample.")
     folder = Path(folder).expanduser()
+    # Whoever finds the table finds all clips: it goes first and comes last.
+    (folder / CSV_NAME).unlink(missing_ok=True)
+    columns = [name for name in ("speaker", "emotion") if name in corpus.frame.columns]
     paths = [
-        f"{row:05d}_{clip.speaker}_{clip.emotion}.wav"
-        for row, clip in enumerate(corpus.frame.itertuples())
+        "_".join([f"{row:05d}", *(_NOT_IN_A_NAME.sub("-", str(cell)) for cell in cells)]) + ".wav"
+        for row, cells in enumerate(corpus.frame[columns].itertuples(index=False))
     ]
     for path, samples, length in zip(paths, waveforms, lengths, strict=True):
         with atomic_path(folder / path) as temporary:
@@ -200,24 +202,54 @@ def write_corpus(corpus: Bunch, folder: str | os.PathLike[str]) -> Bunch:
 
 
 def _read_table(csv: Path) -> pd.DataFrame:
+    """Read a table as text, numbers where a whole column is numbers, without stray blanks."""
     try:
-        # Text as it stands: speaker "01" is not speaker 1.
-        text = pd.read_csv(csv, dtype=str, skipinitialspace=True)
+        with csv.open(encoding="utf-8-sig", newline="") as file:
+            header = file.readline()
+        separator = max(_SEPARATORS, key=header.count)
+        # Text as it stands: speaker "01" is not speaker 1, and speaker "NA" has a name.
+        table = pd.read_csv(
+            csv, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+        )
     except FileNotFoundError:
         raise CorpusError(f"There is no file {str(csv)!r}.") from None
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"{str(csv)!r} is not encoded as UTF-8 ({error.reason} at byte {error.start}). Save it "
+            "as 'CSV UTF-8'."
+        ) from error
+    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise CorpusError(f"{str(csv)!r} cannot be read as CSV: {error}") from error
-    if text.empty:
+    names = [name.strip() for name in next(csv_module.reader([header], delimiter=separator))]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise CorpusError(f"{str(csv)!r} has more than one column {twice[0]!r}.")
+    if table.empty:
         raise CorpusError(f"{str(csv)!r} describes no clip.")
-    for column in text.columns.difference(["path", "emotion", "speaker", "sentence", "corpus"]):
-        numbers = pd.to_numeric(text[column], errors="coerce")
+    table = table.rename(columns=str.strip)
+    # Blanks at the end of a cell would make two people of one.
+    for column in table.columns:
+        cells = table[column].str.strip()
+        table[column] = cells.mask(cells == "")
+    for column in table.columns.difference(["path", "emotion", "speaker", "sentence", "corpus"]):
+        numbers = pd.to_numeric(table[column], errors="coerce")
         # A number that begins with 0 is a name.
-        if (
-            numbers.notna().equals(text[column].notna())
-            and not text[column].str.match("0[0-9]").any()
-        ):
-            text[column] = numbers
-    return text
+        named = table[column].str.match("0[0-9]").fillna(False).astype(bool).any()
+        if numbers.notna().equals(table[column].notna()) and not named:
+            table[column] = numbers
+    return table
+
+
+def _check_columns(csv: Path, frame: pd.DataFrame, roles: dict[str, str]) -> None:
+    there = ", ".join(map(repr, frame.columns))
+    missing = [column for column in roles.values() if column not in frame.columns]
+    if missing:
+        raise CorpusError(
+            f"{str(csv)!r} has no column {missing[0]!r}; it has {there}. Name the columns with "
+            "path_column=, label_column=, speaker_column= and sentence_column=."
+        )
+    if len(set(roles.values())) < len(roles):
+        raise CorpusError(f"One column has two roles: {roles}. It has {there}.")
 
 
 def _refuse_empty_cells(csv: Path, frame: pd.DataFrame, columns: list[str]) -> None:
@@ -233,7 +265,13 @@ def _refuse_empty_cells(csv: Path, frame: pd.DataFrame, columns: list[str]) -> N
 def _prefix_by_corpus(frame: pd.DataFrame, column: str) -> pd.Series:
     prefixed = frame[column].copy()
     for corpus, rows in frame.groupby("corpus").groups.items():
-        prefixed[rows] = prefix(str(corpus), frame.loc[rows, column])
+        names = frame.loc[rows, column]
+        prefixed[rows] = prefix(str(corpus), names)
+        if prefixed[rows].nunique() < names.nunique():
+            raise CorpusError(
+                f"Corpus {corpus!r} has a {column} with and without the prefix '{corpus}_': are "
+                "they the same?"
+            )
     return prefixed
 
 
@@ -247,6 +285,8 @@ def _locate(
         root = csv.parent
     roots = [root] if isinstance(root, str | os.PathLike) else list(root)
     folders = [Path(folder).expanduser() for folder in roots]
+    if not folders:
+        raise CorpusError("root is empty: name at least one folder, or leave it out.")
     located, absent = [], []
     for path in paths:
         places = [folder / path for folder in folders]

@@ -151,7 +151,7 @@ def make_emotional_speech(
             The speakers, "synthetic_01" and so on.
         frame : DataFrame of shape (n_clips, 7)
             The columns ``emotion``; ``speaker``; ``sentence`` ("synthetic_s01" and so on);
-            ``corpus`` ("synthetic"); ``sex`` ("female", "male"); ``repetition``, from 1;
+            ``corpus`` ("synthetic"); ``sex`` ("female", "male"); ``take``, from 1;
             ``duration``, in seconds.
         target_names : list of str
             The emotions in alphabetical order.
@@ -238,7 +238,7 @@ def make_emotional_speech(
                         "sentence": f"synthetic_s{j + 1:02d}",
                         "corpus": "synthetic",
                         "sex": "male" if i % 2 else "female",
-                        "repetition": repetition + 1,
+                        "take": repetition + 1,
                         "duration": len(clips[-1]) / sample_rate,
                     }
                 )

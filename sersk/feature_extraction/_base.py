@@ -18,12 +18,13 @@ from .._utils._lengths import valid_lengths
 class FrameTransformer(ArrayOutputMixin, BaseEstimator, ABC):
     """Base of the transformers from waveforms to frames.
 
-    A subclass has a parameter ``hop_length``, checks its parameters in `_check_parameters`, names
-    its features in `_feature_names` and computes one clip in `_extract`. Frames are centred: frame
-    ``i`` looks at the samples around ``i * hop_length``, and a clip of ``n`` samples has
-    ``1 + n // hop_length`` of them.
+    A subclass has parameters ``n_fft`` and ``hop_length``, checks its parameters in
+    `_check_parameters`, names its features in `_feature_names` and computes one clip in `_extract`.
+    Frames are centred: frame ``i`` looks at the samples around ``i * hop_length``, and a clip of
+    ``n`` samples has ``1 + n // hop_length`` of them.
     """
 
+    n_fft: int
     hop_length: int
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -58,7 +59,7 @@ class FrameTransformer(ArrayOutputMixin, BaseEstimator, ABC):
         Returns
         -------
         frames : ndarray of shape (n_clips, n_features, 1 + n_samples // hop_length)
-            In the precision of `X`; NaN after the last frame of a clip.
+            float32 if `X` is float32, else float64; NaN after the last frame of a clip.
 
         Raises
         ------
@@ -71,7 +72,7 @@ class FrameTransformer(ArrayOutputMixin, BaseEstimator, ABC):
         waveforms, lengths = self._check_waveforms(X, reset=False)
         n_clips, n_samples = waveforms.shape
         frames = np.full(
-            (n_clips, len(self._feature_names()), 1 + n_samples // self.hop_length),
+            (n_clips, len(self._feature_names()), self._n_frames(n_samples)),
             np.nan,
             dtype=waveforms.dtype,
         )
@@ -94,6 +95,10 @@ class FrameTransformer(ArrayOutputMixin, BaseEstimator, ABC):
             One name a feature, the second axis of the output.
         """
         return np.array(self._feature_names(), dtype=object)
+
+    def _n_frames(self, n_samples: int) -> int:
+        # An odd frame reaches one sample less far on one side.
+        return 1 + (n_samples - self.n_fft % 2) // self.hop_length
 
     def _check_waveforms(
         self, X: ArrayLike, *, reset: bool

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import get_window
 from sklearn.utils._param_validation import Interval
 
 from . import _reference
@@ -138,13 +139,26 @@ class MFCC(FrameTransformer):
             )
         if self.win_length is not None and self.win_length > self.n_fft:
             raise ValueError(f"win_length={self.win_length} must not exceed n_fft={self.n_fft}.")
+        get_window(self.window, 2)  # raises for a name that is none
         check_mel_bands(self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
 
     def _feature_names(self) -> list[str]:
         return [f"mfcc{index}" for index in range(self.n_mfcc)]
 
     def _extract(self, samples: NDArray[np.floating]) -> NDArray[np.floating]:
-        return _reference.mfcc(samples, **self.get_params(deep=False))
+        return _reference.mfcc(
+            samples,
+            sample_rate=self.sample_rate,
+            n_mfcc=self.n_mfcc,
+            n_fft=self.n_fft,
+            hop_length=self.hop_length,
+            win_length=self.win_length,
+            window=self.window,
+            n_mels=self.n_mels,
+            fmin=self.fmin,
+            fmax=self.fmax,
+            lifter=self.lifter,
+        )
 
 
 def check_mel_bands(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
+from contextlib import nullcontext
 from numbers import Integral
 from typing import Any
 
@@ -16,6 +18,7 @@ from sklearn.utils import Bunch, _safe_indexing, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._utils._clip_table import as_clip_table
 from .._utils._progress import track
 from ..exceptions import UnreadableAudioWarning
 from ..metrics import classification_summary
@@ -95,8 +98,9 @@ def evaluate_protocol(
         ``predictions`` : DataFrame with columns ``row``, ``fold``, ``true``, ``predicted``
             One row for each clip tested, and ``speaker`` where known.
         ``unreadable`` : dict of str to str
-            Files that could not be read, and why. They were no part of any training; where they
-            were tested, the prediction counts like any other.
+            Files that could not be read, and why. With
+            :class:`~sersk.preprocessing.DropUnreadable` in the pipeline they were no part of any
+            training; where they were tested, the prediction counts like any other.
 
     Warns
     -----
@@ -123,9 +127,14 @@ def evaluate_protocol(
     else:
         splitter = ProtocolSplit(protocol, n_splits=n_splits, random_state=random_state)
     emotions = np.asarray(column_or_1d(y))
+    paths = None if isinstance(X, pd.DataFrame) else as_clip_table(X)
+    if paths is not None:
+        # Samplers take tables, not lists.
+        X = pd.DataFrame({"path": paths.paths})
+    speakers = _speakers(X, groups, splitter)
     folds = list(splitter.split(X, emotions, groups))
     jobs = (
-        delayed(_run_fold)(number, estimator, X, emotions, train, test)
+        delayed(_run_fold)(number, estimator, X, emotions, train, test, os.getpid())
         for number, (train, test) in enumerate(folds)
     )
     run = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
@@ -135,10 +144,16 @@ def evaluate_protocol(
         description=f"{splitter.protocol} split",
         show=bool(verbose),
     )
-    outcomes = sorted(done, key=lambda outcome: outcome.fold)
+    # Recorded here for folds that run in this process, be it in threads, and there for the others:
+    # `catch_warnings` is not safe in threads of its own.
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        outcomes = sorted(done, key=lambda outcome: outcome.fold)
+    said = [(warning.category, str(warning.message)) for warning in caught]
+    said += [warning for outcome in outcomes for warning in outcome.warnings]
 
     unreadable = {path: why for outcome in outcomes for path, why in outcome.unreadable.items()}
-    _repeat_warnings(outcomes, unreadable)
+    _repeat_warnings(said, unreadable)
     predictions = pd.DataFrame(
         {
             "row": np.concatenate([outcome.test for outcome in outcomes]),
@@ -147,7 +162,6 @@ def evaluate_protocol(
         }
     )
     predictions.insert(2, "true", emotions[predictions["row"]])
-    speakers = _speakers(X, groups, splitter)
     if speakers is not None:
         predictions["speaker"] = speakers[predictions["row"]]
     return Bunch(
@@ -171,11 +185,14 @@ def _run_fold(
     y: NDArray[Any],
     train: NDArray[np.intp],
     test: NDArray[np.intp],
+    caller: int,
 ) -> Bunch:
-    """Fit and predict one fold. Runs in a process of its own: all it needs comes as arguments."""
+    """Fit and predict one fold, in this process or another: all it needs comes as arguments."""
     started = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    elsewhere = os.getpid() != caller
+    with warnings.catch_warnings(record=True) if elsewhere else nullcontext([]) as caught:
+        if elsewhere:
+            warnings.simplefilter("always")
         fitted = clone(estimator).fit(_safe_indexing(X, train), y[train])
         unreadable = _unreadable(fitted)
         predicted = fitted.predict(_safe_indexing(X, test))
@@ -200,22 +217,24 @@ def _balanced_accuracy(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
 
 
 def _unreadable(fitted: Any) -> dict[str, str]:
-    """Collect what the readers of a pipeline could not read in their latest call."""
-    found: dict[str, str] = {}
-    for _, step in getattr(fitted, "steps", [("", fitted)]):
-        found.update(getattr(step, "failed_", {}))
+    """Collect what the readers in an estimator, however deep, could not read just now."""
+    found = dict(getattr(fitted, "failed_", {}))
+    inner = [step for _, step in getattr(fitted, "steps", [])]
+    inner += [getattr(fitted, name, None) for name in ("best_estimator_", "estimator_")]
+    for step in inner:
+        if step is not None:
+            found.update(_unreadable(step))
     return found
 
 
-def _repeat_warnings(outcomes: list[Bunch], unreadable: dict[str, str]) -> None:
-    """Say here, once, what the folds had to say."""
-    said: dict[type[Warning], list[str]] = {}
-    for outcome in outcomes:
-        for category, message in outcome.warnings:
-            said.setdefault(category, []).append(message)
-    for category, messages in said.items():
-        # What the folds could not read overlaps: it is summed up below.
-        if not issubclass(category, UnreadableAudioWarning):
+def _repeat_warnings(said: list[tuple[type[Warning], str]], unreadable: dict[str, str]) -> None:
+    """Say here, once a kind, what the folds had to say."""
+    by_kind: dict[type[Warning], list[str]] = {}
+    for category, message in said:
+        by_kind.setdefault(category, []).append(message)
+    for category, messages in by_kind.items():
+        # What the folds could not read overlaps, and is summed up below where it is known.
+        if not (unreadable and issubclass(category, UnreadableAudioWarning)):
             more = f" (And {len(messages) - 1} more of this kind.)" if len(messages) > 1 else ""
             warnings.warn(messages[0] + more, category, stacklevel=4)
     if unreadable:
@@ -244,9 +263,13 @@ def _describe_folds(outcomes: list[Bunch], n_clips: int) -> pd.DataFrame:
 
 
 def _speakers(X: Any, groups: Any, splitter: ProtocolSplit) -> NDArray[Any] | None:
+    """Find who speaks, as the splitter does; None where that is not known of every clip."""
+    speakers = None
     for table in (X, groups):
         if isinstance(table, pd.DataFrame) and "speaker" in table.columns:
-            return table["speaker"].to_numpy()
-    if groups is not None and splitter.protocol == "speaker":
-        return np.asarray(column_or_1d(groups))
-    return None
+            speakers = table["speaker"]
+    if groups is not None and not isinstance(groups, pd.DataFrame):
+        speakers = column_or_1d(groups) if splitter.protocol == "speaker" else speakers
+    if speakers is None or pd.isna(speakers).any():
+        return None
+    return np.asarray(speakers, dtype=str)

@@ -64,9 +64,9 @@ class ProtocolSplit(GroupsConsumerMixin, BaseCrossValidator):
 
     Notes
     -----
-    The columns ``speaker``, ``sentence`` and ``corpus`` are taken from the clip table that is
-    split, or else from ``groups``: a DataFrame with these columns, or, for a protocol that keeps
-    one thing apart, a vector. So a clip table needs no ``groups``, and waveforms take
+    The columns ``speaker``, ``sentence`` and ``corpus`` are taken from ``groups`` where these are
+    given (a DataFrame with these columns, or, for a protocol that keeps one thing apart, a vector),
+    else from the clip table that is split. So a clip table needs no ``groups``, and waveforms take
     ``groups=corpus.frame``.
 
     Examples
@@ -222,6 +222,8 @@ class ProtocolSplit(GroupsConsumerMixin, BaseCrossValidator):
             if pd.isna(column).any():
                 row = int(np.argmax(pd.isna(column)))
                 raise ValueError(f"Row {row} has no {name}; protocol {self.protocol!r} needs it.")
+            # Names as text: there is no order between 1 and "one".
+            column = np.asarray(column, dtype=str)
             if len(np.unique(column)) < 2:
                 raise ValueError(
                     f"All clips have the same {name}: protocol {self.protocol!r} needs at least 2."
@@ -256,8 +258,17 @@ class ProtocolSplit(GroupsConsumerMixin, BaseCrossValidator):
                 same_sentences[some_sentences] = True
                 test = np.flatnonzero(same_speakers & same_sentences)
                 # A corpus need not hold every speaker with every sentence.
-                if len(test):
-                    yield np.flatnonzero(~(same_speakers | same_sentences)), test
+                if not len(test):
+                    continue
+                train = np.flatnonzero(~(same_speakers | same_sentences))
+                if not len(train):
+                    raise ValueError(
+                        "No clip shares neither speaker nor sentence with those of "
+                        f"{', '.join(np.unique(speakers[test]))} saying "
+                        f"{', '.join(np.unique(sentences[test]))}: there is nothing to train on. "
+                        "Keep speakers or sentences apart, not both."
+                    )
+                yield train, test
 
     def __repr__(self) -> str:
         return (

@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import Tags, gen_batches
@@ -18,16 +19,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._utils._array_output import ArrayOutputMixin
 from .._utils._clip_table import ClipTable, as_clip_table
+from .._utils._decoding import ClipRegion, clip_length, read_clip
 from .._utils._lengths import valid_lengths
 from ..exceptions import AudioReadError, ClipCutWarning, UnreadableAudioWarning
-from ._decoding import ClipRegion, clip_length, read_clip
 
 # Files handed to a thread at once: enough to hide the cost of handing over.
 _FILES_A_TASK = 16
 # Bad files named in a warning; all of them stand in ``failed_``.
 _NAMES_SHOWN = 5
 # Full scale of the integer formats that recording programs use.
-_FULL_SCALE = {np.dtype(np.int16): 2.0**15, np.dtype(np.int32): 2.0**31}
+_FULL_SCALE = {2: 2.0**15, 4: 2.0**31}
 
 
 class AudioReader(ArrayOutputMixin, BaseEstimator):
@@ -146,11 +147,12 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
             If `X` is neither a clip table nor waveforms, or no clip can be read.
         """
         self.failed_: dict[str, str] = {}
+        # What one array taught does not bind clips of another kind.
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                delattr(self, name)
         table = as_clip_table(X)
         if table is not None:
-            # What a waveform taught belongs to waveforms.
-            if hasattr(self, "n_features_in_"):
-                del self.n_features_in_
             lengths = self._lengths_from_headers(table) if self.duration is None else []
         else:
             lengths = [len(samples) for samples in self._as_waveforms(X, reset=True)]
@@ -202,6 +204,8 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
     def _read_files(self, table: ClipTable) -> NDArray[np.float32]:
         # Left unset: the threads fill every row to its end, padding too, and share that cost.
         waveforms = np.empty((len(table), self.n_samples_), dtype=np.float32)
+        if not len(table):
+            return waveforms
         regions = self._regions(table)
         rows_of: dict[ClipRegion, list[int]] = {}
         for row, region in enumerate(regions):
@@ -219,11 +223,15 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
         )
         outcomes = [outcome for batch in found for outcome in batch]
         self._note_failures(outcome for outcome in outcomes if isinstance(outcome, AudioReadError))
-        self._warn_of_cut_clips([length for length in outcomes if isinstance(length, int)])
+        self._warn_of_cut_clips(
+            [length for length in outcomes if not isinstance(length, AudioReadError)]
+        )
         return waveforms
 
     def _lengths_from_headers(self, table: ClipTable) -> list[int]:
         distinct = list(dict.fromkeys(self._regions(table)))
+        if not distinct:
+            return []
         found = Parallel(n_jobs=self.n_jobs, require="sharedmem")(
             delayed(_measure)(distinct[some], self.sample_rate, self.on_error == "raise")
             for some in gen_batches(len(distinct), _FILES_A_TASK)
@@ -233,11 +241,11 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
         self.failed_ = {
             error.path: error.reason for error in outcomes if isinstance(error, AudioReadError)
         }
-        return [length for length in outcomes if isinstance(length, int)]
+        return [length for length in outcomes if not isinstance(length, AudioReadError)]
 
     def _regions(self, table: ClipTable) -> list[ClipRegion]:
-        starts = np.nan_to_num(table.starts, nan=0.0) + self.offset
-        stops = np.nan_to_num(table.stops, nan=math.inf)
+        starts = np.where(np.isnan(table.starts), 0.0, table.starts) + self.offset
+        stops = np.where(np.isnan(table.stops), math.inf, table.stops)
         return [
             ClipRegion(path, float(start), float(stop))
             for path, start, stop in zip(table.paths, starts, stops, strict=True)
@@ -248,7 +256,7 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
         if _is_list_of_arrays(X):
             waveforms = [_check_waveform(samples, row) for row, samples in enumerate(X)]
         else:
-            full_scale = _FULL_SCALE.get(getattr(X, "dtype", None))
+            full_scale = _full_scale(X)
             X = validate_data(
                 self,
                 X,
@@ -349,6 +357,15 @@ def _measure(
     return outcomes
 
 
+def _full_scale(X: Any) -> float | None:
+    """Find the full scale of 16- and 32-bit integers, whatever their byte order."""
+    if isinstance(X, pd.DataFrame):
+        X = X.to_numpy()
+    if isinstance(X, np.ndarray) and X.dtype.kind == "i":
+        return _FULL_SCALE.get(X.dtype.itemsize)
+    return None
+
+
 def _is_list_of_arrays(X: Any) -> bool:
     return (
         isinstance(X, list | tuple)
@@ -360,8 +377,9 @@ def _is_list_of_arrays(X: Any) -> bool:
 def _check_waveform(samples: NDArray[Any], row: int) -> NDArray[Any]:
     if samples.dtype.kind not in "iuf":
         raise ValueError(f"Row {row} holds values of type {samples.dtype}, not numbers.")
-    if samples.dtype in _FULL_SCALE:
-        return samples / _FULL_SCALE[samples.dtype]
+    full_scale = _full_scale(samples)
+    if full_scale is not None:
+        return samples / full_scale
     if np.isinf(samples).any():
         raise ValueError(f"Row {row} holds infinity. Samples lie in [-1, 1].")
     return samples[: int(valid_lengths(samples[np.newaxis])[0])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from imblearn.utils import check_target_type
 from numpy.typing import NDArray
 from sklearn.utils import Tags, gen_batches
 from sklearn.utils.validation import validate_data
+
+from ..exceptions import UnreadableAudioWarning
 
 _ROWS_AT_ONCE = 64
 
@@ -77,7 +80,18 @@ class DropUnreadable(BaseSampler):
         if not readable.any():
             raise ValueError(f"None of the {len(X)} clips could be read: every row is NaN.")
         self.sample_indices_ = np.flatnonzero(readable)
-        return X[self.sample_indices_], y[self.sample_indices_]
+        if readable.all():
+            # Waveforms are large: no copy where there is nothing to remove.
+            return X, y
+        lost = np.setdiff1d(y, y[readable])
+        if len(lost):
+            warnings.warn(
+                f"No readable clip is left of {', '.join(map(str, lost))}: what is trained on the "
+                "rest cannot predict it.",
+                UnreadableAudioWarning,
+                stacklevel=2,
+            )
+        return X[readable], y[readable]
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -64,8 +64,9 @@ def svm_functionals(
     Returns
     -------
     pipeline : imblearn.pipeline.Pipeline
-        Unfitted, from clip table, paths or waveforms to emotions. Steps: ``oversample``, ``read``,
-        ``drop``, ``mfcc``, ``functionals``, ``impute``, ``scale``, ``svm``.
+        Unfitted, from a clip table or padded waveforms to emotions. To predict, paths and lists of
+        arrays will do as well; in fitting the oversampler wants rows. Steps: ``oversample``,
+        ``read``, ``drop``, ``mfcc``, ``functionals``, ``impute``, ``scale``, ``svm``.
 
     See Also
     --------

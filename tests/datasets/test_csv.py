@@ -53,10 +53,10 @@ def test_only_what_is_needed(write_csv):
 def test_parts_of_files_and_several_corpora(write_csv):
     csv = write_csv(
         "path,emotion,start,stop,speaker,corpus\n"
-        "a.wav,sad,0,0.005,1,one\na.wav,fear,0.005,,1,two\nb.wav,fear,,,one_1,one\n"
+        "a.wav,sad,0,0.005,1,one\na.wav,fear,0.005,,1,two\nb.wav,fear,,,one_2,one\n"
     )
     corpus = load_csv(csv)
-    assert corpus.groups.tolist() == ["one_1", "two_1", "one_1"]
+    assert corpus.groups.tolist() == ["one_1", "two_1", "one_2"]
     waveforms = AudioReader().fit_transform(corpus.data)
     assert (~np.isnan(waveforms)).sum(axis=1).tolist() == [80, 80, 160]
 
@@ -92,11 +92,37 @@ def test_missing_files(write_csv):
         ("path,emotion\na.wav,sad\nb.wav,\n", "no emotion in 1 row.* line 3"),
         ("path,emotion,speaker\na.wav,sad,\n", "no speaker in 1 row.* line 2"),
         ('path,emotion\n"a.wav,sad\n', "cannot be read as CSV"),
+        ("path,emotion,emotion\na.wav,sad,fear\n", "more than one column 'emotion'"),
+        ("path,emotion,corpus\na.wav,sad,\n", "no corpus in 1 row"),
+        ("path,emotion,speaker\na.wav,sad,01\nb.wav,sad,mine_01\n", "with and without the prefix"),
     ],
 )
 def test_bad_tables(write_csv, text, message):
     with pytest.raises(CorpusError, match=message):
         load_csv(write_csv(text))
+
+
+def test_one_column_in_two_roles(write_csv):
+    with pytest.raises(CorpusError, match="two roles"):
+        load_csv(write_csv("path,emotion\na.wav,sad\n"), speaker_column="emotion")
+    with pytest.raises(CorpusError, match="root is empty"):
+        load_csv(write_csv("path,emotion\na.wav,sad\n"), root=[])
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_what_spreadsheets_write(write_csv, separator):
+    text = "\ufeffpath , emotion,speaker\na.wav ,sad ,01 \nb.wav,fear,01\na.wav,fear,NA\n"
+    corpus = load_csv(write_csv(text.replace(",", separator)))
+    assert corpus.target.tolist() == ["sadness", "fear", "fear"]
+    # One person with a blank is one person; NA is a name.
+    assert corpus.groups.tolist() == ["mine_01", "mine_01", "mine_NA"]
+
+
+def test_another_encoding_is_named(write_csv):
+    csv = write_csv("path,emotion\na.wav,sad\n")
+    csv.write_bytes("path,emotion\na.wav,fröhlich\n".encode("cp1252"))
+    with pytest.raises(CorpusError, match="Save it as 'CSV UTF-8'"):
+        load_csv(csv)
 
 
 def test_no_such_file(tmp_path):
@@ -142,6 +168,7 @@ def test_an_interrupted_write_leaves_no_table(small_corpus, tmp_path, monkeypatc
             path.write_bytes(b"RIFF")
             raise KeyboardInterrupt
 
+    (tmp_path / "corpus.csv").write_text("an older one")
     monkeypatch.setattr("soundfile.write", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_corpus(small_corpus, tmp_path)

@@ -39,14 +39,14 @@ def test_every_part_of_a_name_is_read(ravdess_tree):
     with pytest.warns(CorpusWarning):
         frame = load_ravdess(ravdess_tree()).frame
     row = frame[frame["path"].str.endswith("03-01-05-02-02-01-01.wav")].iloc[0]
-    assert row[["emotion", "speaker", "sentence", "sex", "intensity", "repetition",
+    assert row[["emotion", "speaker", "sentence", "sex", "intensity", "take",
     "channel"]].tolist() == [
         "anger", "ravdess_01", "ravdess_dogs", "male", "strong", 1, "speech",
     ]  # fmt: skip
 
 
 def test_incomplete_corpus_warns_with_counts(ravdess_tree):
-    with pytest.warns(CorpusWarning, match="120 of 1440 clips are there, by 2 actors"):
+    with pytest.warns(CorpusWarning, match="120 of 1440 clips are there, by 2 speakers"):
         load_ravdess(ravdess_tree())
 
 
@@ -77,7 +77,7 @@ def test_other_folders(tmp_path, write_wav):
         load_ravdess(tmp_path)
     with pytest.raises(CorpusError, match="is a file"):
         load_ravdess(write_wav("other.wav"))
-    with pytest.raises(CorpusError, match=r"none of its 1 audio files \(other.wav"):
+    with pytest.raises(CorpusError, match=r"none of its 1 audio file\(s\) \(other.wav"):
         load_ravdess(tmp_path)
     with pytest.raises(ValueError, match="'channel' parameter"):
         load_ravdess(tmp_path, channel="whispered")

@@ -26,7 +26,7 @@ def decibels(power):
 
 def keyed(corpus):
     """Return the clips by what they are."""
-    keys = corpus.frame[["speaker", "sentence", "emotion", "repetition"]]
+    keys = corpus.frame[["speaker", "sentence", "emotion", "take"]]
     return dict(zip(keys.itertuples(index=False, name=None), sounds(corpus), strict=True))
 
 
@@ -59,16 +59,14 @@ def test_bunch():
     assert corpus.target_names == ["anger", "sadness"]
     assert "synthesiser" in corpus.DESCR
     frame = corpus.frame
-    assert list(frame) == [
-        *("emotion", "speaker", "sentence", "corpus", "sex", "repetition", "duration")
-    ]
+    assert list(frame) == [*("emotion", "speaker", "sentence", "corpus", "sex", "take", "duration")]
     assert list(corpus.target) == list(frame["emotion"])
     assert list(corpus.groups) == list(frame["speaker"])
     assert set(corpus.groups) == {"synthetic_01", "synthetic_02"}
     assert set(frame["sentence"]) == {"synthetic_s01", "synthetic_s02"}
     assert frame.groupby("speaker")["sex"].first().tolist() == ["female", "male"]
     assert set(frame["corpus"]) == {"synthetic"}
-    assert set(frame["repetition"]) == {1}
+    assert set(frame["take"]) == {1}
 
 
 def test_default_size_counts():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 
 from sersk.exceptions import UnreadableAudioWarning
@@ -155,3 +158,47 @@ def test_bad_parameters(vectors):
         evaluate_protocol("svm", X, y)
     with pytest.raises(ValueError, match="inconsistent numbers"):
         evaluate_protocol(DummyClassifier(), X, y[:-1], groups=frame)
+
+
+@pytest.mark.filterwarnings("ignore::sersk.exceptions.ClipCutWarning")
+def test_bad_files_deep_in_a_search_are_named_too(written_corpus):
+    table = written_corpus.data.copy()
+    table.loc[0, "path"] = "gone.wav"
+    search = GridSearchCV(svm_functionals(n_mfcc=5), {"svm__C": [1.0]}, cv=2)
+    with pytest.warns(UnreadableAudioWarning, match="'gone.wav'"):
+        result = evaluate_protocol(search, table, written_corpus.target, n_splits=2)
+    assert list(result.unreadable) == ["gone.wav"]
+
+
+@pytest.mark.filterwarnings("ignore::sersk.exceptions.ClipCutWarning")
+def test_threads_leave_the_warnings_of_python_as_they_were(vectors):
+    X, y, frame = vectors
+    with joblib.parallel_config("threading", n_jobs=4):
+        for _ in range(10):
+            evaluate_protocol(DummyClassifier(), X, y, groups=frame)
+    with pytest.warns(UserWarning, match="still heard"):
+        warnings.warn("still heard", UserWarning, stacklevel=1)
+
+
+def test_a_list_of_paths_will_do(written_corpus):
+    paths = written_corpus.data["path"].tolist()
+    result = evaluate_protocol(
+        svm_functionals(n_mfcc=5, duration=4.0),
+        paths,
+        written_corpus.target,
+        groups=written_corpus.frame,
+        n_splits=2,
+    )
+    assert len(result.predictions) == len(paths)
+
+
+def test_speakers_follow_the_groups_and_may_be_unknown(vectors):
+    X, y, frame = vectors
+    table = pd.DataFrame(X).rename(columns=str).assign(speaker="me")
+    model = DummyClassifier()
+    result = evaluate_protocol(model, table, y, groups=frame, protocol="speaker")
+    assert set(result.predictions["speaker"]) == set(frame["speaker"])
+    some = frame.assign(speaker=frame["speaker"].where(frame.index > 0))
+    assert evaluate_protocol(model, X, y, groups=some, protocol="random").per_speaker is None
+    mixed = frame.assign(speaker=[*range(120), *frame["speaker"][120:]])
+    assert evaluate_protocol(model, X, y, groups=mixed, protocol="speaker").scores.notna().all(None)

@@ -96,6 +96,42 @@ def test_longest_training_clip_decides_and_longer_ones_are_cut(clips):
     assert_array_equal(waveforms[0], AudioReader().fit_transform(clips)[0, :4000])
 
 
+@pytest.mark.parametrize("sample_rate", [8000, 16000, 22050])
+def test_the_beginning_does_not_depend_on_the_cut(write_wav, sample_rate):
+    path = write_wav(seconds=1.0, sample_rate=48000)
+    whole = AudioReader(sample_rate=sample_rate).fit_transform([path])
+    for duration in (0.3, 0.77, 0.99):
+        part = AudioReader(sample_rate=sample_rate, duration=duration).fit_transform([path])
+        assert_allclose(part, whole[:, : part.shape[1]], rtol=0, atol=1e-6)
+
+
+def test_numpy_integers_as_sample_rate(clips):
+    reader = AudioReader(sample_rate=np.int64(8000)).fit(clips[1:])
+    assert reader.n_samples_ == 2000
+    with pytest.warns(ClipCutWarning):
+        reader.transform(clips)
+
+
+def test_infinite_times(clips):
+    table = pd.DataFrame({"path": clips[:1], "stop": [np.inf]})
+    assert lengths(AudioReader().fit_transform(table)) == [8000]
+    with pytest.raises(ValueError, match="start=inf"):
+        AudioReader().fit(pd.DataFrame({"path": clips[:1], "start": [np.inf]}))
+
+
+def test_an_empty_table_has_no_rows(clips):
+    empty = pd.DataFrame({"path": []})
+    assert AudioReader().fit(clips).transform(empty).shape == (0, 8000)
+    with pytest.raises(ValueError, match="0 of 0 clips"):
+        AudioReader().fit(empty)
+
+
+def test_what_one_array_taught_does_not_bind_ragged_ones(rng):
+    reader = AudioReader().fit(rng.uniform(-1, 1, size=(2, 100)))
+    reader.fit([np.zeros(50)])
+    assert reader.transform(np.zeros((2, 30))).shape == (2, 50)
+
+
 def test_chosen_duration_cuts_silently_and_opens_nothing_in_fit(clips, monkeypatch):
     monkeypatch.setattr(audio_reader, "clip_length", None)
     reader = AudioReader(duration=0.2).fit([*clips, "missing.wav"])
@@ -166,13 +202,17 @@ def test_waveforms_keep_their_values(rng):
     assert_array_equal(waveforms, X.astype(np.float32))
 
 
-@pytest.mark.parametrize(("dtype", "scale"), [(np.int16, 2**15), (np.int32, 2**31)])
+@pytest.mark.parametrize(
+    ("dtype", "scale"), [(np.int16, 2**15), (np.int32, 2**31), (">i2", 2**15), (">i4", 2**31)]
+)
 @pytest.mark.parametrize("ragged", [True, False])
 def test_integers_are_scaled(dtype, scale, ragged):
     info = np.iinfo(dtype)
     X = np.array([[info.min, 0, info.max]], dtype=dtype)
     waveforms = AudioReader().fit_transform(list(X) if ragged else X)
     assert_allclose(waveforms, [[-1, 0, info.max / scale]], rtol=1e-6)
+    table = pd.DataFrame(X.astype(info.dtype))
+    assert_allclose(AudioReader().fit_transform(table), waveforms)
 
 
 def test_list_of_arrays_of_any_length_after_any_fit(clips):

@@ -32,10 +32,22 @@ def test_takes_frames_and_tables():
     frames[65] = NAN
     X_kept, _ = DropUnreadable().fit_resample(frames, np.arange(70) % 2)
     assert X_kept.shape == (69, 2, 3)
-    table = pd.DataFrame({"mean": [1.0, NAN], "std": [2.0, NAN]})
-    kept, y_kept = DropUnreadable().fit_resample(table, pd.Series(["fear", "calm"], name="emotion"))
+    table = pd.DataFrame({"mean": [1.0, NAN, 3.0], "std": [2.0, NAN, 4.0]})
+    emotions = pd.Series(["fear", "calm", "calm"], name="emotion")
+    kept, y_kept = DropUnreadable().fit_resample(table, emotions)
     assert isinstance(kept, pd.DataFrame)
     assert y_kept.name == "emotion"
+
+
+def test_a_lost_emotion_is_told():
+    X = np.array([[1.0, 2.0], [NAN, NAN], [2.0, 3.0]])
+    with pytest.warns(UnreadableAudioWarning, match="No readable clip is left of calm"):
+        DropUnreadable().fit_resample(X, ["fear", "calm", "fear"])
+
+
+def test_nothing_to_remove_is_no_copy():
+    X = np.zeros((4, 3), dtype=np.float32)
+    assert np.shares_memory(DropUnreadable().fit_resample(X, [0, 1, 0, 1])[0], X)
 
 
 def test_nothing_left_is_an_error():

@@ -25,12 +25,15 @@ from numpy.typing import NDArray
 from ..exceptions import AudioReadError
 
 _GIT_LFS_STUB = b"version https://git-lfs.github.com/spec/v1"
+_LARGEST_LFS_STUB = 1024
 
 # libsndfile reads on when the data chunk of a WAV file promises more than the file holds; only its
 # log tells. Programs that write to a pipe cannot know the size and put one of these there.
 _DATA_SIZE_LOG = re.compile(r"^\s*(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
 _SIZES_OF_STREAMS = (0, 0x7FFFFFFF, 0xFFFFFFFF)
 _LARGEST_CHUNK_HEADER = 8
+# Seconds after which soxr's filter forgets, at the lowest rates in use.
+_REACH_OF_FILTER = 0.05
 _LONGEST_PATH_OF_LIBSNDFILE = 1000
 
 _REASONS = {
@@ -106,6 +109,29 @@ def clip_length(region: ClipRegion, sample_rate: int) -> int:
         return resampled_length(last - first, sound.samplerate, sample_rate)
 
 
+def clip_seconds(region: ClipRegion) -> float:
+    """Tell the duration of a clip from the header of its file.
+
+    Parameters
+    ----------
+    region : ClipRegion
+        The clip.
+
+    Returns
+    -------
+    seconds : float
+        Its duration, exact to a sample of the file.
+
+    Raises
+    ------
+    AudioReadError
+        If the file cannot be opened, or the clip lies beyond its end.
+    """
+    with _open_sound(region.path) as sound:
+        first, last = _frames_of(region, sound)
+        return float((last - first) / sound.samplerate)
+
+
 def read_clip(region: ClipRegion, sample_rate: int, out: NDArray[np.float32]) -> int:
     """Decode a clip into a row: the wanted frames alone, mixed to mono, resampled.
 
@@ -135,7 +161,12 @@ def read_clip(region: ClipRegion, sample_rate: int, out: NDArray[np.float32]) ->
         first, last = _frames_of(region, sound)
         full_length = resampled_length(last - first, native_rate, sample_rate)
         if full_length > len(out):
-            last = first + resampled_length(len(out), sample_rate, native_rate)
+            wanted = resampled_length(len(out), sample_rate, native_rate)
+            if native_rate != sample_rate:
+                # What follows reaches back through the filter: the beginning of a clip must not
+                # depend on where it is cut.
+                wanted += round(_REACH_OF_FILTER * native_rate)
+            last = min(last, first + wanted)
         if first:
             sound.seek(first)
         # Where nothing has to be computed, libsndfile decodes to where the samples shall be.
@@ -244,14 +275,32 @@ def _reason_of(error: OSError) -> str:
     return _REASONS.get(error.errno or 0, error.strerror or str(error))
 
 
+def is_lfs_pointer(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file is a Git LFS pointer in place of what it is named after.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    pointer : bool
+        True for a pointer.
+    """
+    if os.path.getsize(path) > _LARGEST_LFS_STUB:
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(_GIT_LFS_STUB)) == _GIT_LFS_STUB
+
+
 def _reason_why_no_audio(path: str, error: Exception) -> str:
     """Say more than libsndfile does about the usual cases."""
     try:
-        with open(path, "rb") as file:
-            head = file.read(len(_GIT_LFS_STUB))
+        pointer = is_lfs_pointer(path)
     except OSError as denied:
         return _reason_of(denied)
-    if head == _GIT_LFS_STUB:
+    if pointer:
         return (
             "this is a Git LFS pointer, a small text that stands for the recording. Run "
             "'git lfs pull' in the clone, or download the recordings themselves"

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sersk._utils._decoding import ClipRegion, clip_length, read_clip, resampled_length
 from sersk.exceptions import AudioReadError
-from sersk.preprocessing._decoding import ClipRegion, clip_length, read_clip, resampled_length
 
 # librosa resamples through the same library: what is left is float32 rounding.
 RESAMPLED = {"rtol": 0, "atol": 1e-6}
