@@ -1,6 +1,7 @@
 from . import datasets as datasets
 from . import exceptions as exceptions
 from . import feature_extraction as feature_extraction
+from . import inspection as inspection
 from . import metrics as metrics
 from . import model_selection as model_selection
 from . import preprocessing as preprocessing

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from sersk import cli
-from sersk.cli import _evaluate
+from sersk.cli import _evaluate, _loading
 
 TIMEOUT = 300
 
@@ -106,7 +106,7 @@ def test_ravdess(ravdess_tree):
 )  # fmt: skip
 def test_help_and_wrong_commands(arguments, status, message, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(_evaluate._DEMO_CORPUS, "n_speakers", 2)
+    monkeypatch.setitem(_loading.DEMO_CORPUS, "n_speakers", 2)
     with pytest.raises(SystemExit) as exit_:
         cli.main(arguments)
     assert exit_.value.code == status
@@ -123,7 +123,7 @@ def test_traceback_on_request(monkeypatch, tmp_path):
 def test_demo_shows_the_gap(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        _evaluate, "_DEMO_CORPUS", {"n_speakers": 3, "n_sentences": 2, "repetitions": 1}
+        _evaluate, "DEMO_CORPUS", {"n_speakers": 3, "n_sentences": 2, "repetitions": 1}
     )
     with pytest.raises(SystemExit) as exit_:
         cli.main(["demo", "--n-jobs", "1", "--n-splits", "2"])
@@ -219,3 +219,31 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path, n_jobs):
     assert out == ""
     # The results' folder is not there, and the temporary corpus is gone.
     assert not [name for name in os.listdir(tmp_path) if name.startswith("sersk-demo")]
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(list(map(str, arguments)))
+    return exit_.value.code, capsys.readouterr()
+
+
+def test_corpora(capsys, ravdess_tree, corpus_csv):
+    status, captured = run(capsys, "corpora")
+    assert status == 0
+    assert "cremad   CREMA-D: 7442 clips" in captured.out
+    assert "not for commercial use" in captured.out
+    _, captured = run(capsys, "corpora", "--json")
+    assert {corpus["name"] for corpus in json.loads(captured.out)} == set(_loading.CORPORA)
+    _, captured = run(capsys, "corpora", "tess")
+    assert "Toronto Emotional Speech Set" in captured.out
+    _, captured = run(capsys, "corpora", "ravdess", "--root", ravdess_tree())
+    assert "sex: female 60, male 60" in captured.out
+    assert "labels in conflict" in captured.out  # the made files are all the same silence
+    _, captured = run(capsys, "corpora", corpus_csv, "--json")
+    assert json.loads(captured.out)["counts"]["emotion"] == {
+        "anger": 8, "neutral": 8, "sadness": 8,
+    }  # fmt: skip
+    assert json.loads(captured.out)["copies"] == []
+    status, captured = run(capsys, "corpora", "nope")
+    assert status == 2
+    assert "unknown corpus 'nope'" in captured.err

@@ -17,17 +17,15 @@ import click
 
 from .. import __version__
 from ..exceptions import ClipCutWarning
+from ._loading import CORPORA, DEMO_CORPUS, load_corpora
 from ._output import describe_corpus, print_results, say, to_json, to_text, write_results
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
 _PROTOCOLS = ("random", "text", "speaker", "speaker+text", "corpus")
-_CORPORA = ("cremad", "emodb", "ravdess", "savee", "tess")
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "imbalanced-learn", "librosa", "soundfile", "soxr")
 
-# The corpus of `sersk demo`: large enough that the gap shows, small enough for a minute.
-_DEMO_CORPUS = {"n_speakers": 12, "n_sentences": 4, "repetitions": 2}
 
 # A lone backspace tells click to leave the lines below it as they are.
 _EXAMPLES = """\b
@@ -98,7 +96,7 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
     out = out or Path("sersk-demo")
     with tempfile.TemporaryDirectory(prefix="sersk-demo-") as folder:
         say("Making a corpus of synthetic speech ...", as_json)
-        corpus = write_corpus(make_emotional_speech(**_DEMO_CORPUS, random_state=seed), folder)
+        corpus = write_corpus(make_emotional_speech(**DEMO_CORPUS, random_state=seed), folder)
         _evaluate(
             corpus, "synthetic", "svm_functionals", ("random", "speaker"), n_splits, seed, n_jobs,
             out, as_json,
@@ -112,7 +110,7 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
     required=True,
     multiple=True,
     metavar="NAME|FILE.csv",
-    help=f"{', '.join(_CORPORA)}, synthetic, or a CSV file with the columns path, emotion, "
+    help=f"{', '.join(CORPORA)}, synthetic, or a CSV file with the columns path, emotion, "
     "speaker, sentence. Given several times: all of them together.",
 )
 @click.option(
@@ -153,38 +151,8 @@ def evaluate(
     if "all" in protocols:
         protocols = (*(name for name in _PROTOCOLS if name != "corpus"), *protocols)
         protocols = tuple(name for name in protocols if name != "all")
-    bunch, name = _load_corpora(corpora, roots, seed)
+    bunch, name = load_corpora(corpora, roots, seed)
     _evaluate(bunch, name, recipe, protocols, n_splits, seed, n_jobs, out, as_json)
-
-
-def _load_corpora(names: Sequence[str], roots: Sequence[Path], seed: int) -> tuple[Bunch, str]:
-    """Load one corpus, or several as one."""
-    from ..datasets import concat_corpora
-
-    if len(roots) > len(names):
-        raise click.UsageError("There are more --root than --corpus: give one for each, in order.")
-    folders = [*roots, *[None] * (len(names) - len(roots))]
-    corpora = [_load_corpus(*pair, seed) for pair in zip(names, folders, strict=True)]
-    title = "+".join(Path(name).stem for name in names)
-    return (corpora[0] if len(corpora) == 1 else concat_corpora(corpora)), title
-
-
-def _load_corpus(name: str, root: Path | None, seed: int) -> Bunch:
-    from .. import datasets
-
-    if name.lower().endswith(".csv"):
-        return datasets.load_csv(name, root=root)
-    if name == "synthetic":
-        return datasets.make_emotional_speech(**_DEMO_CORPUS, random_state=seed)
-    if name not in _CORPORA:
-        raise click.BadParameter(
-            f"unknown corpus {name!r}: {', '.join(_CORPORA)}, synthetic, or a file that ends in "
-            ".csv",
-            param_hint="--corpus",
-        )
-    if root is None:
-        raise click.UsageError(f"--corpus {name} needs --root, the folder of the recordings.")
-    return getattr(datasets, f"load_{name}")(root)
 
 
 def _refuse_unwritable(out: Path) -> None:

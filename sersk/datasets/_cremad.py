@@ -18,6 +18,7 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from ..exceptions import CorpusError
+from ._base import load_description
 from ._grammar import LOADER_OPTIONS, Corpus, OnIncomplete, finish, scan
 
 _NAME = re.compile(
@@ -79,6 +80,7 @@ CREMAD = Corpus(
             "one of a pair of the same recording with two emotions",
         ),
     },
+    description=load_description("cremad"),
 )
 
 

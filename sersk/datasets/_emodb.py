@@ -15,6 +15,7 @@ from typing import Any
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
+from ._base import load_description
 from ._grammar import LOADER_OPTIONS, Corpus, OnIncomplete, finish, scan
 
 _NAME = re.compile(
@@ -60,6 +61,7 @@ EMODB = Corpus(
     example="03a01Fa.wav",
     licence="see its page",
     url="https://doi.org/10.5281/zenodo.17651657",
+    description=load_description("emodb"),
 )
 
 

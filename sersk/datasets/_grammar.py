@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 import pandas as pd
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import StrOptions, validate_params
 
 from ..exceptions import CorpusError, CorpusWarning
-from ._base import find_audio_files, load_description, make_corpus_bunch, prefix
+from ._base import find_audio_files, make_corpus_bunch, prefix
 
 OnIncomplete = Literal["warn", "raise", "ignore"]
 
@@ -37,28 +37,61 @@ _NAMES_SHOWN = 3
 
 @dataclass(frozen=True)
 class Corpus:
-    """What is known of a corpus.
+    r"""What is known of a corpus: a grammar of file names, a label map and facts.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Short name, which also prefixes speakers and sentences.
+
     title : str
         As people call it.
+
     parse : callable
-        Reads the name of a file: returns the columns of its row, ``clip`` (the name of the clip,
-        whatever the file is called), ``emotion``, ``speaker`` and ``sentence`` among them, or None
-        if the file is not one of this corpus.
+        Reads the path of a file: returns the columns of its row, ``clip`` (the name of the clip,
+        whatever the file is called), ``emotion`` (a canonical name), ``speaker`` and ``sentence``
+        among them, or None if the file is not one of this corpus.
+
     n_clips : int
-        Clips of the whole corpus, as it is loaded by default.
+        Clips of the whole corpus, as it is loaded by default, > 0.
+
     example : str
-        A file name.
+        A file name, for messages.
+
     licence : str
         Its licence, in short.
+
     url : str
         Where it comes from.
-    flawed : dict of str to str
+
+    flawed : dict of str to str, default={}
         Clips that are left out by default, and why.
+
+    description : str, default=""
+        What it is, for ``DESCR``.
+
+    See Also
+    --------
+    load_corpus : Load it.
+    check_corpus : Check what was loaded.
+
+    Examples
+    --------
+    >>> import re
+    >>> from sersk.datasets import Corpus
+    >>> def parse(path):
+    ...     match = re.fullmatch(r"(?P<who>[a-z]+)_(?P<what>\d)_(?P<how>happy|sad)", path.stem)
+    ...     if match is None:
+    ...         return None
+    ...     emotion = {"happy": "happiness", "sad": "sadness"}[match["how"]]
+    ...     return {
+    ...         "clip": path.stem, "emotion": emotion, "speaker": match["who"],
+    ...         "sentence": match["what"],
+    ...     }
+    >>> mine = Corpus(
+    ...     name="mine", title="My corpus", parse=parse, n_clips=2, example="ann_1_happy.wav",
+    ...     licence="CC BY 4.0", url="https://example.org",
+    ... )
     """
 
     name: str
@@ -69,6 +102,80 @@ class Corpus:
     licence: str
     url: str
     flawed: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+
+
+@validate_params({**LOADER_OPTIONS, "corpus": [Corpus]}, prefer_skip_nested_validation=True)
+def load_corpus(
+    corpus: Corpus,
+    root: str | os.PathLike[str],
+    *,
+    emotions: Collection[str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    drop_flawed: bool = True,
+    on_incomplete: OnIncomplete = "warn",
+) -> Bunch:
+    """Load a corpus of your own description, as the built-in loaders load theirs.
+
+    Files are found however deep below `root`, with any audio suffix; a clip that is there twice
+    counts once. Nothing is decoded.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Grammar, label map and facts.
+
+    root : path-like
+        Folder that holds the recordings.
+
+    emotions : array-like of str, default=None
+        Emotions to keep, by the names they have after `rename`. By default all.
+
+    rename : dict of str to str, default=None
+        New names of emotions, such as ``{"calm": "neutral"}``.
+
+    drop_flawed : bool, default=True
+        Leave out the clips of ``corpus.flawed``.
+
+    on_incomplete : {"warn", "raise", "ignore"}, default="warn"
+        What to do if clips are missing.
+
+    Returns
+    -------
+    bunch : Bunch
+        ``data`` (clip table), ``target``, ``groups``, ``frame``, ``target_names`` and ``DESCR``.
+
+    Raises
+    ------
+    CorpusError
+        If `root` is no folder or holds no clip of the corpus; if clips are missing and
+        `on_incomplete` is "raise".
+    ValueError
+        If `emotions` or `rename` name an emotion that is not there.
+
+    Warns
+    -----
+    CorpusWarning
+        If clips are missing and `on_incomplete` is "warn".
+
+    See Also
+    --------
+    Corpus : Describe it.
+    load_csv : Where a table exists already.
+
+    Examples
+    --------
+    >>> from sersk.datasets import load_corpus
+    >>> bunch = load_corpus(mine, "my_recordings")  # doctest: +SKIP
+    """
+    return finish(
+        corpus,
+        scan(corpus, root),
+        emotions=emotions,
+        rename=rename,
+        drop_flawed=drop_flawed,
+        on_incomplete=on_incomplete,
+    )
 
 
 def scan(corpus: Corpus, root: str | os.PathLike[str]) -> pd.DataFrame:
@@ -147,7 +254,7 @@ def finish(
     for column in ("speaker", "sentence"):
         frame[column] = prefix(corpus.name, frame[column])
     frame = select_emotions(frame, emotions, rename)
-    return make_corpus_bunch(frame, descr=load_description(corpus.name), **extra)
+    return make_corpus_bunch(frame, descr=corpus.description, **extra)
 
 
 def select_emotions(

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from ._base import load_description
 from ._grammar import LOADER_OPTIONS, Corpus, OnIncomplete, finish, scan
 
 # modality - vocal channel - emotion - intensity - statement - repetition - actor; 03: audio only.
@@ -63,6 +64,7 @@ RAVDESS = Corpus(
     licence="CC BY-NC-SA 4.0 (not for commercial use)",
     url="https://doi.org/10.5281/zenodo.1188976",
     flawed={"03-01-03-01-02-02-07": "the same recording as 03-01-03-01-02-01-07"},
+    description=load_description("ravdess"),
 )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
+from ._base import load_description
 from ._grammar import LOADER_OPTIONS, Corpus, OnIncomplete, finish, scan
 
 # Flat (DC_a01.wav), or in a folder a speaker (DC/a01.wav). Two letters stand before one.
@@ -79,6 +80,7 @@ SAVEE = Corpus(
     example="DC_a01.wav or DC/a01.wav",
     licence="research only, by registration",
     url="http://kahlan.eps.surrey.ac.uk/savee/",
+    description=load_description("savee"),
 )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
+from ._base import load_description
 from ._grammar import LOADER_OPTIONS, Corpus, OnIncomplete, finish, scan
 
 # One file of the older speaker is called OA_bite_neutral.
@@ -58,6 +59,7 @@ TESS = Corpus(
     example="OAF_back_angry.wav",
     licence="CC BY-NC-ND 4.0 (not for commercial use)",
     url="https://doi.org/10.5683/SP2/E8H2MF",
+    description=load_description("tess"),
 )
 
 

@@ -59,7 +59,7 @@ class FrameTransformer(ArrayOutputMixin, BaseEstimator, ABC):
         Returns
         -------
         frames : ndarray of shape (n_clips, n_features, 1 + n_samples // hop_length)
-            float32 if `X` is float32, else float64; NaN after the last frame of a clip.
+            Of type float32 if `X` is, else float64; NaN after the last frame of a clip.
 
         Raises
         ------

@@ -214,7 +214,7 @@ class Functionals(TransformerMixin, BaseEstimator):
         Returns
         -------
         vectors : ndarray of shape (n_clips, n_series * n_statistics)
-            float32 if `X` is float32, else float64; the statistics of a feature stand together.
+            Of type float32 if `X` is, else float64; the statistics of a feature stand together.
 
         Raises
         ------

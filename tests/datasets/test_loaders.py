@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from sklearn.utils import Bunch
 
 from sersk import datasets
 from sersk.datasets._registry import CORPORA
@@ -94,10 +95,7 @@ def test_contract(name, plant):
     assert corpus.target_names == EMOTIONS[name].split()
     assert corpus.data.columns.tolist() == ["path", "speaker", "sentence", "corpus"]
     assert set(corpus.data["corpus"]) == {name}
-    for column in ("speaker", "sentence"):
-        assert corpus.data[column].str.startswith(f"{name}_").all()
-    assert corpus.frame["path"].map(lambda path: Path(path).is_file()).all()
-    assert list(corpus.frame["emotion"]) == list(corpus.target)
+    datasets.check_corpus(corpus)
     assert set(corpus.frame["sex"].dropna() if "sex" in corpus.frame else ()) <= {"female", "male"}
     assert CORPORA[name].title in corpus.DESCR
     for clip in CORPORA[name].flawed:
@@ -337,3 +335,84 @@ def test_windows_of_a_clip_table(write_wav):
         datasets.make_windows(["gone.wav"])
     with pytest.raises(ValueError, match="not numbers"):
         datasets.make_windows(np.zeros((2, 3)))
+
+
+def broken(corpus, **changes):
+    copy = Bunch(**corpus)
+    copy.frame = corpus.frame.copy()
+    copy.data = corpus.data.copy()
+    for name, change in changes.items():
+        if change is None:
+            del copy[name]
+        elif callable(change):
+            change(copy[name])
+        else:
+            copy[name] = change
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"groups": None}, "no entry 'groups'"),
+        ({"DESCR": " "}, "DESCR is empty"),
+        ({"target_names": ["anger"]}, "target_names"),
+        ({"target": np.array(["anger"])}, "rows"),
+        ({"frame": lambda frame: frame.pop("corpus")}, "column 'corpus'"),
+        (
+            {"frame": lambda frame: frame.__setitem__("speaker", "DC")},
+            "speaker .* name of its corpus",
+        ),
+        ({"frame": lambda frame: frame.__setitem__("path", "gone.wav")}, "84 files are not there"),
+        ({"data": lambda data: data.__setitem__("path", data["path"][0])}, "differ in path"),
+        ({"groups": np.array(["x"])}, "groups is not"),
+    ],
+    ids=str,
+)
+def test_what_check_corpus_finds(plant, changes, message):
+    corpus = datasets.load_savee(plant(TREES["savee"]))
+    with pytest.raises(CorpusError, match=message):
+        datasets.check_corpus(broken(corpus, **changes))
+
+
+def test_check_corpus_wants_canonical_emotions(plant):
+    corpus = datasets.load_savee(plant(TREES["savee"]), rename={"anger": "angry"})
+    with pytest.raises(CorpusError, match="emotion 'angry' should be 'anger'"):
+        datasets.check_corpus(corpus)
+
+
+def test_copies(plant, rng):
+    root = plant(TREES["savee"])
+    files = sorted(root.rglob("*.wav"))
+    for number, file in enumerate(files):
+        soundfile.write(file, rng.uniform(-0.5, 0.5, size=8 + number % 5), 16000)
+    corpus = datasets.load_savee(root)
+    assert datasets.find_copies(corpus).empty
+    by_name = {f"{file.parent.name}_{file.stem}": file for file in files}
+    shutil.copy(by_name["DC_a01"], by_name["DC_sa04"])
+    shutil.copy(by_name["JE_n01"], by_name["KL_n04"])
+    copies = datasets.find_copies(corpus)
+    assert copies.groupby("copy").size().tolist() == [2, 2]
+    assert set(map(tuple, copies[["emotion", "conflict"]].to_numpy())) == {
+        ("anger", True), ("sadness", True), ("neutral", False),
+    }  # fmt: skip
+
+
+def test_a_corpus_of_ones_own(plant):
+    def parse(path):
+        who, _, how = path.stem.partition("_")
+        return (
+            {"clip": path.stem, "emotion": how, "speaker": who, "sentence": "hello"}
+            if how
+            else None
+        )
+
+    mine = datasets.Corpus(
+        name="mine", title="My corpus", parse=parse, n_clips=3, example="ann_fear.wav",
+        licence="CC0", url="https://example.org", description="Me.", flawed={"ben_fear": "noise"},
+    )  # fmt: skip
+    root = plant(["ann_fear.wav", "deep/ben_fear.wav", "ben_anger.wav", "readme.wav"])
+    corpus = datasets.load_corpus(mine, root, on_incomplete="raise")
+    datasets.check_corpus(corpus)
+    assert corpus.groups.tolist() == ["mine_ann", "mine_ben"]
+    assert len(datasets.load_corpus(mine, root, drop_flawed=False).data) == 3

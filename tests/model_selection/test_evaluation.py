@@ -201,4 +201,8 @@ def test_speakers_follow_the_groups_and_may_be_unknown(vectors):
     some = frame.assign(speaker=frame["speaker"].where(frame.index > 0))
     assert evaluate_protocol(model, X, y, groups=some, protocol="random").per_speaker is None
     mixed = frame.assign(speaker=[*range(120), *frame["speaker"][120:]])
-    assert evaluate_protocol(model, X, y, groups=mixed, protocol="speaker").scores.notna().all(None)
+    assert (
+        evaluate_protocol(model, X, y, groups=mixed, protocol="speaker")
+        .scores.notna()
+        .all(axis=None)
+    )
