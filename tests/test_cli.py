@@ -238,6 +238,7 @@ def test_corpora(capsys, ravdess_tree, corpus_csv):
     assert "Toronto Emotional Speech Set" in captured.out
     _, captured = run(capsys, "corpora", "ravdess", "--root", ravdess_tree())
     assert "sex: female 60, male 60" in captured.out
+    assert "known as flawed, left out when loaded: 03-01-03-01-02-02-07" in captured.out
     assert "labels in conflict" in captured.out  # the made files are all the same silence
     _, captured = run(capsys, "corpora", corpus_csv, "--json")
     assert json.loads(captured.out)["counts"]["emotion"] == {

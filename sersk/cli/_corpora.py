@@ -29,7 +29,7 @@ def corpora(name: str | None, root: Path | None, as_json: bool) -> None:
 
     Without NAME: name, size, licence and source of each. With NAME: its description. With --root
     (or a CSV file) also what is there: clips by emotion, speaker, sex and sentence, recordings that
-    are the same bytes, and those of them with different emotions.
+    are the same bytes, those of them with different emotions, and clips known as flawed.
     """
     from ..datasets._registry import CORPORA
 
@@ -49,7 +49,8 @@ def corpora(name: str | None, root: Path | None, as_json: bool) -> None:
         _show({"description": CORPORA[name].description}, as_json, _print_description)
     else:
         bunch, _ = load_corpora([name], [root] if root else [], seed=0, drop_flawed=False)
-        _show(_describe(bunch), as_json, _print_contents)
+        flawed = dict(CORPORA[name].flawed) if name in CORPORA else {}
+        _show({**_describe(bunch), "flawed": flawed}, as_json, _print_contents)
 
 
 def _describe(corpus: Bunch) -> dict[str, Any]:
@@ -94,7 +95,7 @@ def _print_description(content: dict[str, Any]) -> None:
 
 
 def _print_contents(content: dict[str, Any]) -> None:
-    click.echo(f"{content['n_clips']} clips, those known as flawed included")
+    click.echo(f"{content['n_clips']} clips")
     for column, counts in content["counts"].items():
         if len(counts) > _ROWS_SHOWN:
             few, many = min(counts.values()), max(counts.values())
@@ -102,6 +103,8 @@ def _print_contents(content: dict[str, Any]) -> None:
         else:
             listed = ", ".join(f"{value} {count}" for value, count in counts.items())
             click.echo(f"{column}: {listed}")
+    for clip, reason in content["flawed"].items():
+        click.echo(f"known as flawed, left out when loaded: {clip} ({reason})")
     for group in content["copies"]:
         names = ", ".join(Path(path).name for path in group["files"])
         verdict = "labels in conflict" if group["conflict"] else "same label"
