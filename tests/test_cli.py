@@ -236,6 +236,7 @@ def test_corpora(capsys, ravdess_tree, corpus_csv):
     assert {corpus["name"] for corpus in json.loads(captured.out)} == set(_loading.CORPORA)
     _, captured = run(capsys, "corpora", "tess")
     assert "Toronto Emotional Speech Set" in captured.out
+    assert run(capsys, "corpora", "--root", "anywhere")[0] == 2
     _, captured = run(capsys, "corpora", "ravdess", "--root", ravdess_tree())
     assert "sex: female 60, male 60" in captured.out
     assert "known as flawed, left out when loaded: 03-01-03-01-02-02-07" in captured.out

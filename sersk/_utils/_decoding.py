@@ -288,8 +288,11 @@ def is_lfs_pointer(path: str | os.PathLike[str]) -> bool:
     pointer : bool
         True for a pointer.
     """
-    if os.path.getsize(path) > _LARGEST_LFS_STUB:
-        return False
+    try:
+        if os.path.getsize(path) > _LARGEST_LFS_STUB:
+            return False
+    except FileNotFoundError:
+        return False  # a link to nowhere
     with open(path, "rb") as file:
         return file.read(len(_GIT_LFS_STUB)) == _GIT_LFS_STUB
 

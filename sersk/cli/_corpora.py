@@ -13,7 +13,7 @@ from ._loading import load_corpora
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
-_COUNTED = ("emotion", "speaker", "sex", "sentence", "intensity")
+_COUNTED = ("channel", "emotion", "speaker", "sex", "sentence", "intensity")
 # Longer tables of counts are summed up in a line.
 _ROWS_SHOWN = 12
 
@@ -33,6 +33,8 @@ def corpora(name: str | None, root: Path | None, as_json: bool) -> None:
     """
     from ..datasets._registry import CORPORA
 
+    if name is None and root is not None:
+        raise click.UsageError("--root needs NAME: whose recordings are they?")
     if name is None:
         facts = [
             {
@@ -48,8 +50,13 @@ def corpora(name: str | None, root: Path | None, as_json: bool) -> None:
     elif root is None and name in CORPORA:
         _show({"description": CORPORA[name].description}, as_json, _print_description)
     else:
-        bunch, _ = load_corpora([name], [root] if root else [], seed=0, drop_flawed=False)
-        flawed = dict(CORPORA[name].flawed) if name in CORPORA else {}
+        options: dict[str, Any] = {"channel": "all"} if name == "ravdess" else {}
+        bunch, _ = load_corpora(
+            [name], [root] if root else [], seed=0, drop_flawed=False, **options
+        )
+        there = set(bunch.frame["path"].map(lambda path: Path(path).stem))
+        known = CORPORA[name].flawed if name in CORPORA else {}
+        flawed = {clip: reason for clip, reason in known.items() if clip in there}
         _show({**_describe(bunch), "flawed": flawed}, as_json, _print_contents)
 
 
@@ -61,7 +68,7 @@ def _describe(corpus: Bunch) -> dict[str, Any]:
     return {
         "n_clips": len(frame),
         "counts": {
-            column: frame[column].value_counts().sort_index().to_dict()
+            column: frame[column].fillna("unknown").value_counts().sort_index().to_dict()
             for column in _COUNTED
             if column in frame.columns
         },
@@ -108,6 +115,6 @@ def _print_contents(content: dict[str, Any]) -> None:
     for group in content["copies"]:
         names = ", ".join(Path(path).name for path in group["files"])
         verdict = "labels in conflict" if group["conflict"] else "same label"
-        click.echo(f"same recording, {verdict}: {names} ({', '.join(group['emotions'])})")
+        click.echo(f"same bytes, {verdict}: {names} ({', '.join(group['emotions'])})")
     if not content["copies"]:
-        click.echo("no two files are the same recording")
+        click.echo("no two files are the same bytes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,7 +18,7 @@ DEMO_CORPUS = {"n_speakers": 12, "n_sentences": 4, "repetitions": 2}
 
 
 def load_corpora(
-    names: Sequence[str], roots: Sequence[Path], seed: int, **options: bool
+    names: Sequence[str], roots: Sequence[Path], seed: int, **options: Any
 ) -> tuple[Bunch, str]:
     """Load one corpus, or several as one, and give it a name. Options go to the loaders by name."""
     from ..datasets import concat_corpora
@@ -34,7 +34,7 @@ def load_corpora(
     return (corpora[0] if len(corpora) == 1 else concat_corpora(corpora)), title
 
 
-def _load_corpus(name: str, root: Path | None, seed: int, **options: bool) -> Bunch:
+def _load_corpus(name: str, root: Path | None, seed: int, **options: Any) -> Bunch:
     from .. import datasets
 
     if name.lower().endswith(".csv"):

@@ -90,9 +90,20 @@ def prefix(corpus: str, names: pd.Series) -> pd.Series:
     -------
     prefixed : Series of str
         ``"corpus_name"``.
+
+    Raises
+    ------
+    CorpusError
+        If two names become one.
     """
     names = names.astype(str)
-    return names.where(names.str.startswith(f"{corpus}_"), f"{corpus}_" + names)
+    prefixed = names.where(names.str.startswith(f"{corpus}_"), f"{corpus}_" + names)
+    if prefixed.nunique() < names.nunique():
+        raise CorpusError(
+            f"Corpus {corpus!r} has a {names.name} with and without the prefix '{corpus}_': are "
+            "they the same? Rename one."
+        )
+    return prefixed
 
 
 def find_audio_files(root: str | os.PathLike[str]) -> list[Path]:
@@ -101,7 +112,7 @@ def find_audio_files(root: str | os.PathLike[str]) -> list[Path]:
     Parameters
     ----------
     root : path-like
-        The folder. Links to folders are not followed, hidden files are passed over.
+        The folder. Links to folders are not followed, hidden files and folders are passed over.
 
     Returns
     -------
@@ -113,7 +124,8 @@ def find_audio_files(root: str | os.PathLike[str]) -> list[Path]:
     CorpusError
         If there is no such folder, or no audio file in it.
     """
-    root = Path(root).expanduser()
+    # Absolute: a table of these paths is true wherever it is written.
+    root = Path(root).expanduser().absolute()
     if not root.exists():
         raise CorpusError(
             f"There is no folder {str(root)!r}: give the folder that holds the corpus."
@@ -126,7 +138,8 @@ def find_audio_files(root: str | os.PathLike[str]) -> list[Path]:
     if not files:
         raise CorpusError(
             f"{str(root)!r} holds no audio file ({', '.join(sorted(AUDIO_SUFFIXES))}), "
-            "nor does any folder in it. Is the archive unpacked there?"
+            "nor does any folder in it. Is the archive unpacked there? (Links to folders are not "
+            "followed.)"
         )
     _refuse_lfs_pointers(root, files)
     return files
@@ -144,7 +157,8 @@ def _refuse_lfs_pointers(root: Path, files: list[Path]) -> None:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(root):
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES:
                 yield Path(folder, name)

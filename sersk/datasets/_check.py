@@ -71,6 +71,13 @@ def check_corpus(corpus: Bunch) -> None:
     _demand(bool(corpus.DESCR.strip()), "DESCR is empty")
     if "speaker" in frame.columns:
         _demand(list(corpus.groups) == list(frame["speaker"]), "groups is not frame['speaker']")
+    else:
+        _demand(corpus.groups is None, "groups are given, but frame has no column 'speaker'")
+    shares = corpus.get("vote_shares")
+    _demand(
+        shares is None or shares.index.equals(frame.index),
+        "the rows of vote_shares are not those of frame",
+    )
     if "path" in frame.columns:
         _check_clips(corpus)
 
@@ -78,9 +85,11 @@ def check_corpus(corpus: Bunch) -> None:
 def _check_clips(corpus: Bunch) -> None:
     absent = [path for path in corpus.frame["path"] if not Path(path).is_file()]
     _demand(not absent, f"{len(absent)} files are not there, such as {absent[:1]}")
-    _demand(
-        list(corpus.data["path"]) == list(corpus.frame["path"]), "data and frame differ in path"
-    )
+    for column in corpus.data.columns:
+        _demand(
+            column in corpus.frame and corpus.data[column].equals(corpus.frame[column]),
+            f"data and frame differ in {column}",
+        )
     region = [name for name in ("path", "start", "stop") if name in corpus.data.columns]
     twice = corpus.data.duplicated(region)
     _demand(not twice.any(), f"{corpus.data['path'][twice].tolist()[:1]} stands in it twice")

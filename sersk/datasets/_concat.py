@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Literal
 
@@ -9,7 +10,9 @@ import pandas as pd
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from ._base import make_corpus_bunch, prefix
+from ..exceptions import CorpusWarning
+from ._base import make_corpus_bunch
+from ._registry import CORPORA
 
 
 @validate_params(
@@ -42,7 +45,12 @@ def concat_corpora(
     ------
     ValueError
         If there is no corpus, one holds waveforms in place of files, the same clip stands in two of
-        them, or no emotion is shared.
+        them, two have the same name, or no emotion is shared.
+
+    Warns
+    -----
+    CorpusWarning
+        If only some corpora tell who speaks, or what is said: the column is then left out.
 
     See Also
     --------
@@ -57,32 +65,50 @@ def concat_corpora(
     """
     if not corpora:
         raise ValueError("corpora is empty: give at least one.")
-    frames = []
     for number, corpus in enumerate(corpora):
         if "path" not in corpus.frame.columns:
             raise ValueError(
                 f"Corpus {number} holds waveforms, not files: write_corpus makes files of it."
             )
-        frames.append(corpus.frame)
+    frames = [corpus.frame for corpus in corpora]
+    _refuse_namesakes(frames)
     frame = pd.concat(frames, ignore_index=True)
     region = [column for column in ("path", "start", "stop") if column in frame.columns]
     if frame.duplicated(region).any():
         twice = frame.loc[frame.duplicated(region), "path"].iloc[0]
         raise ValueError(f"{twice!r} stands in two corpora, or twice in one: give each clip once.")
-    for column in {"speaker", "sentence"} & set(frame.columns):
-        for name, rows in frame.groupby("corpus").groups.items():
-            known = frame.loc[rows, column].dropna()
-            frame.loc[known.index, column] = prefix(str(name), known)
-    keep = frame["emotion"].isin(_shared(frame)) if emotions == "shared" else frame.index >= 0
+    for column in ("speaker", "sentence"):
+        unknown = [number for number, part in enumerate(frames) if column not in part.columns]
+        if unknown and column in frame.columns:
+            warnings.warn(
+                f"Corpus {unknown[0]} does not tell the {column} of its clips: the column is left "
+                "out, and no evaluation can keep them apart.",
+                CorpusWarning,
+                stacklevel=3,
+            )
+            frame = frame.drop(columns=column)
+    keep = frame["emotion"].isin(_shared(frames)) if emotions == "shared" else frame.index >= 0
     if not keep.any():
         raise ValueError("No emotion stands in all of the corpora; rename some, or keep all.")
     dropped = frame[~keep].groupby(["corpus", "emotion"]).size().rename("n_clips").reset_index()
     return make_corpus_bunch(frame[keep], descr=_describe(corpora, dropped), dropped=dropped)
 
 
-def _shared(frame: pd.DataFrame) -> set[str]:
-    by_corpus = frame.groupby("corpus")["emotion"].unique()
-    return set.intersection(*(set(emotions) for emotions in by_corpus))
+def _refuse_namesakes(frames: list[pd.DataFrame]) -> None:
+    """Speaker 1 of one corpus is not speaker 1 of another: their names must differ."""
+    owner: dict[str, int] = {}
+    for number, frame in enumerate(frames):
+        for name in frame["corpus"].unique():
+            # Parts of a known corpus, such as speech and song of RAVDESS, share their speakers.
+            if owner.setdefault(name, number) != number and name not in CORPORA:
+                raise ValueError(
+                    f"Corpora {owner[name]} and {number} are both named {name!r}, so their "
+                    "speakers would be taken for the same: load one of them with name=."
+                )
+
+
+def _shared(frames: list[pd.DataFrame]) -> set[str]:
+    return set.intersection(*(set(frame["emotion"]) for frame in frames))
 
 
 def _describe(corpora: Sequence[Bunch], dropped: pd.DataFrame) -> str:
@@ -92,4 +118,6 @@ def _describe(corpora: Sequence[Bunch], dropped: pd.DataFrame) -> str:
     parts = [f"{len(corpora)} corpora in one."]
     if left_out:
         parts.append("Left out, as not all corpora have the emotion:\n\n" + "\n".join(left_out))
+    if any(corpus.get("vote_shares") is not None for corpus in corpora):
+        parts.append("Vote shares are left out: not all corpora have them.")
     return "\n\n".join([*parts, *(corpus.DESCR for corpus in corpora)])

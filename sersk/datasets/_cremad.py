@@ -23,7 +23,8 @@ from ._grammar import LOADER_OPTIONS, Corpus, OnIncomplete, finish, scan
 
 _NAME = re.compile(
     r"(?P<actor>1\d{3})_(?P<sentence>IEO|TIE|IOM|IWW|TAI|MTI|IWL|ITH|DFA|ITS|TSI|WSI)"
-    r"_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)_(?P<level>LO|MD|HI|XX?)"
+    r"_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)_(?P<level>LO|MD|HI|XX?)",  # one clip ends in _X
+    re.IGNORECASE,
 )
 _EMOTIONS = {
     "ANG": "anger",
@@ -46,11 +47,12 @@ _VOICE_ONLY = 1
 
 
 def _parse(file: Path) -> dict[str, Any] | None:
-    match = _NAME.fullmatch(file.stem)
+    clip = file.stem.upper()
+    match = _NAME.fullmatch(clip)
     if match is None:
         return None
     return {
-        "clip": file.stem,
+        "clip": clip,
         "emotion": _EMOTIONS[match["emotion"]],
         "speaker": match["actor"],
         "sentence": match["sentence"],
@@ -141,8 +143,9 @@ def load_cremad(
         ``target_names`` : list of str
             The emotions that are there, sorted.
         ``vote_shares`` : DataFrame of shape (n_clips, 6) or None
-            Share of the listeners of the voice alone that chose each emotion, the rows those of
-            ``frame``: soft labels. None without ``tabulatedVotes.csv``.
+            Soft labels: the share of the listeners of the voice alone that chose each emotion,
+            under its canonical name before any `rename`; the rows are those of ``frame``. None
+            without ``tabulatedVotes.csv``.
         ``DESCR`` : str
             What the corpus is, and its flaws.
 
@@ -216,7 +219,7 @@ def _find_beside(root: str | os.PathLike[str], name: str) -> Path | None:
 
 
 def _read_demographics(file: Path) -> pd.DataFrame:
-    table = pd.read_csv(file)
+    table = _read_official(file, ["ActorID", "Age", "Sex", "Race", "Ethnicity"])
     return pd.DataFrame(
         {
             "speaker": table["ActorID"].astype(str),
@@ -225,17 +228,33 @@ def _read_demographics(file: Path) -> pd.DataFrame:
             "race": table["Race"],
             "ethnicity": table["Ethnicity"],
         }
-    )
+    ).drop_duplicates("speaker")
 
 
 def _read_votes(file: Path) -> pd.DataFrame:
     """Read who heard what in the voice alone, one row a clip."""
-    table = pd.read_csv(file, index_col=0)
-    table = table[table.index // 100_000 == _VOICE_ONLY].set_index("fileName")
-    counts = table[list(_LETTERS)].rename(columns=_LETTERS)
+    table = _read_official(file, [*_LETTERS, "fileName"], index_col=0)
+    table = table[table.index // 100_000 == _VOICE_ONLY].drop_duplicates("fileName")
+    counts = table.set_index("fileName")[list(_LETTERS)].rename(columns=_LETTERS)
     n_votes = counts.sum(axis=1)
+    counts, n_votes = counts[n_votes > 0], n_votes[n_votes > 0]
     shares = counts.div(n_votes, axis=0)
     agreement = shares.max(axis=1)
     single = shares.eq(agreement, axis=0).sum(axis=1) == 1
     perceived = shares.idxmax(axis=1).where(single)
     return shares.assign(perceived=perceived, agreement=agreement, n_votes=n_votes)
+
+
+def _read_official(file: Path, columns: list[str], **options: Any) -> pd.DataFrame:
+    """Read a table of the repository, or say that it is not what it should be."""
+    try:
+        table: pd.DataFrame = pd.read_csv(file, **options)
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{str(file)!r} cannot be read as CSV: {error}") from error
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise CorpusError(
+            f"{str(file)!r} has no column {missing[0]!r}: it is not the file of the CREMA-D "
+            "repository, or a Git LFS pointer in its place. Get it again, or take it away."
+        )
+    return table

@@ -37,6 +37,7 @@ _NAMES_SHOWN = 3
         "speaker_column": [str, None],
         "sentence_column": [str, None],
         "root": [str, os.PathLike, "array-like", None],
+        "name": [str, None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -48,6 +49,7 @@ def load_csv(
     speaker_column: str | None = None,
     sentence_column: str | None = None,
     root: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
+    name: str | None = None,
 ) -> Bunch:
     """Load a corpus that a CSV file describes, one row a clip.
 
@@ -74,6 +76,9 @@ def load_csv(
     root : path-like or sequence of path-like, default=None
         Folder, or several, in which relative paths are looked up, the first that has the file wins.
         By default the folder of the CSV file.
+
+    name : str, default=None
+        Name of the corpus, where the file has no column for it. By default the name of the file.
 
     Returns
     -------
@@ -120,10 +125,10 @@ def load_csv(
             roles[standard] = given or standard
     _check_columns(csv, frame, roles)
     # A column of a standard name that is not asked for makes room for the one that is.
-    others = [name for name in roles if name in frame.columns and name not in roles.values()]
+    others = [role for role in roles if role in frame.columns and role not in roles.values()]
     frame = frame.drop(columns=others).rename(columns={old: new for new, old in roles.items()})
     if "corpus" not in frame.columns:
-        frame["corpus"] = csv.stem
+        frame["corpus"] = name or csv.stem
     _refuse_empty_cells(csv, frame, [*roles, "corpus"])
     frame["emotion"] = frame["emotion"].map(canonical_emotion)
     for column in {"speaker", "sentence"} & set(frame.columns):
@@ -265,13 +270,7 @@ def _refuse_empty_cells(csv: Path, frame: pd.DataFrame, columns: list[str]) -> N
 def _prefix_by_corpus(frame: pd.DataFrame, column: str) -> pd.Series:
     prefixed = frame[column].copy()
     for corpus, rows in frame.groupby("corpus").groups.items():
-        names = frame.loc[rows, column]
-        prefixed[rows] = prefix(str(corpus), names)
-        if prefixed[rows].nunique() < names.nunique():
-            raise CorpusError(
-                f"Corpus {corpus!r} has a {column} with and without the prefix '{corpus}_': are "
-                "they the same?"
-            )
+        prefixed[rows] = prefix(str(corpus), frame.loc[rows, column])
     return prefixed
 
 
@@ -293,7 +292,7 @@ def _locate(
         place = next((place for place in places if place.exists()), None)
         if place is None:
             absent.append(path)
-        located.append(str(place or places[0]))
+        located.append(str((place or places[0]).absolute()))
     if absent:
         message = (
             f"{len(absent)} of {len(located)} files named in {str(csv)!r} are not below "

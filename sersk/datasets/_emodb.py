@@ -20,6 +20,7 @@ from ._grammar import LOADER_OPTIONS, Corpus, OnIncomplete, finish, scan
 
 _NAME = re.compile(
     r"(?P<speaker>03|08|09|1[0-6])(?P<text>[ab]\d\d)(?P<emotion>[WLEAFTN])(?P<version>[a-z])",
+    re.IGNORECASE,
 )
 _EMOTIONS = {
     "W": "anger",
@@ -41,15 +42,16 @@ def _parse(file: Path) -> dict[str, Any] | None:
     match = _NAME.fullmatch(file.stem)
     if match is None:
         return None
-    speaker = match["speaker"]
+    speaker, text, version = match["speaker"], match["text"].lower(), match["version"].lower()
+    emotion = match["emotion"].upper()
     return {
-        "clip": file.stem,
-        "emotion": _EMOTIONS[match["emotion"]],
+        "clip": f"{speaker}{text}{emotion}{version}",
+        "emotion": _EMOTIONS[emotion],
         "speaker": speaker,
-        "sentence": match["text"],
+        "sentence": text,
         "sex": "female" if speaker in _WOMEN else "male",
         "age": _AGES[speaker],
-        "take": ord(match["version"]) - ord("a") + 1,
+        "take": ord(version) - ord("a") + 1,
     }
 
 

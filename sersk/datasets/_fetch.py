@@ -52,6 +52,9 @@ _CREMAD_LIST = "SentenceFilenames.csv"
 # 7442 clips of 2.6 s on average, at 32,000 bytes a second.
 _CREMAD_CLIP_BYTES = 83_000
 
+# A listing that is shorter was cut off on its way: what came of it would be taken for all for ever.
+_N_CLIPS = {"cremad": 7442, "tess": 2800}
+
 _RAVDESS_LICENCE = Licence(
     "CC BY-NC-SA 4.0", "https://creativecommons.org/licenses/by-nc-sa/4.0/", commercial=False
 )
@@ -330,6 +333,7 @@ def fetch_tess(
             ) as client,
         ):
             files = list_dataverse(client, _TESS_DOI)
+            _refuse_short_listing("tess", len(files))
             absent = [file for file in files if not (folder / file.name).exists()]
             check_free_space(folder, sum(file.size or 0 for file in absent))
             jobs = [partial(client.download, file, folder) for file in absent]
@@ -423,6 +427,7 @@ def fetch_cremad(
             for table in (_CREMAD_LIST, *_CREMAD_TABLES):
                 client.download(RemoteFile(table, f"{BASE_URLS['cremad']}/{table}"), folder)
             clips = _read_cremad_list(folder / _CREMAD_LIST)
+            _refuse_short_listing("cremad", len(clips))
             # A clip gets its name once it is verified: what is there needs no second look.
             absent = [clip for clip in clips if not (folder / clip).exists()]
             check_free_space(folder, len(absent) * _CREMAD_CLIP_BYTES)
@@ -430,6 +435,14 @@ def fetch_cremad(
             client.download_all(jobs, total=len(clips), description="CREMA-D")
             mark_complete(folder, n_files=len(clips))
     return load_cremad(folder)
+
+
+def _refuse_short_listing(name: str, n_found: int) -> None:
+    if n_found < _N_CLIPS[name]:
+        raise HostError(
+            f"The host lists {n_found} of {_N_CLIPS[name]} clips: its answer was cut short, or the "
+            "corpus has changed. Try again later."
+        )
 
 
 def fetch_savee() -> NoReturn:

@@ -21,6 +21,7 @@ from ._labels import canonical_emotion
     {
         **{name: LOADER_OPTIONS[name] for name in ("root", "emotions", "rename")},
         "speaker_pattern": [str, None],
+        "name": [str, None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -28,6 +29,7 @@ def load_folder(
     root: str | os.PathLike[str],
     *,
     speaker_pattern: str | None = None,
+    name: str | None = None,
     emotions: Collection[str] | None = None,
     rename: Mapping[str, str] | None = None,
 ) -> Bunch:
@@ -44,6 +46,9 @@ def load_folder(
         group, or all of it. ``r"^([^_]+)_"`` takes what stands before the first underscore. Without
         it nothing is known of the speakers, and no evaluation on strangers is possible.
 
+    name : str, default=None
+        Name of the corpus. By default that of the folder.
+
     emotions : array-like of str, default=None
         Emotions to keep, by the names they have after `rename`. By default all.
 
@@ -54,8 +59,7 @@ def load_folder(
     -------
     corpus : Bunch
         ``data`` (clip table), ``target``, ``groups`` (None without `speaker_pattern`), ``frame``,
-        ``target_names`` and ``DESCR``, as `load_csv` returns them. The corpus is named after the
-        folder.
+        ``target_names`` and ``DESCR``, as `load_csv` returns them.
 
     Raises
     ------
@@ -74,7 +78,8 @@ def load_folder(
     >>> from sersk.datasets import load_folder
     >>> corpus = load_folder("my_voice", speaker_pattern=r"^([^_]+)_")  # doctest: +SKIP
     """
-    root = Path(root).expanduser()
+    root = Path(root).expanduser().absolute()
+    name = name or root.name
     files = [file for file in find_audio_files(root) if file.parent != root]
     if not files:
         raise CorpusError(
@@ -86,18 +91,18 @@ def load_folder(
         {
             "path": [str(file) for file in files],
             "emotion": [canonical_emotion(path.parts[0]) for path in below],
-            "corpus": root.resolve().name,
+            "corpus": name,
         }
     )
     if speaker_pattern is not None:
         speakers = [_speaker(speaker_pattern, Path(*path.parts[1:])) for path in below]
-        frame["speaker"] = prefix(root.resolve().name, pd.Series(speakers))
+        frame["speaker"] = prefix(name, pd.Series(speakers, name="speaker"))
     frame = select_emotions(frame.sort_values("path"), emotions, rename)
-    return make_corpus_bunch(frame, descr=f"Recordings below the folder {root.resolve().name}.")
+    return make_corpus_bunch(frame, descr=f"Recordings below the folder {root.name}.")
 
 
 def _speaker(pattern: str, path: Path) -> str:
     match = re.search(pattern, path.as_posix())
-    if match is None:
+    if match is None or match[1 if match.groups() else 0] is None:
         raise CorpusError(f"speaker_pattern={pattern!r} is not found in {path.as_posix()!r}.")
     return match[1] if match.groups() else match[0]

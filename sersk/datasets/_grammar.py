@@ -33,6 +33,7 @@ LOADER_OPTIONS: dict[str, list[Any]] = {
 }
 
 _NAMES_SHOWN = 3
+_NEEDED = ("clip", "emotion", "speaker", "sentence")
 
 
 @dataclass(frozen=True)
@@ -202,8 +203,16 @@ def scan(corpus: Corpus, root: str | os.PathLike[str]) -> pd.DataFrame:
     rows: dict[str, dict[str, Any]] = {}
     for file in files:
         row = corpus.parse(file)
+        if row is None:
+            continue
+        missing = [column for column in _NEEDED if row.get(column) is None]
+        if missing:
+            raise CorpusError(
+                f"The grammar of {corpus.title} gives no {missing[0]!r} for {file.name}: it must "
+                f"tell {', '.join(_NEEDED)}."
+            )
         # The files nearest to the root come first: a tree that is nested twice counts once.
-        if row is not None and row["clip"] not in rows:
+        if row["clip"] not in rows:
             rows[row["clip"]] = {"path": str(file), "corpus": corpus.name, **row}
     if not rows:
         raise CorpusError(_nothing_found(corpus, root, files))

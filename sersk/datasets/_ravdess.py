@@ -15,6 +15,7 @@ from typing import Any, Literal
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from ..exceptions import CorpusError
 from ._base import load_description
 from ._grammar import LOADER_OPTIONS, Corpus, OnIncomplete, finish, scan
 
@@ -147,6 +148,12 @@ def load_ravdess(
     """
     frame = scan(RAVDESS, root)
     wanted = tuple(_N_CLIPS) if channel == "all" else (channel,)
+    if not frame["channel"].isin(wanted).any():
+        other = frame["channel"].iloc[0]
+        raise CorpusError(
+            f"{os.fspath(root)!r} holds {len(frame)} clips of RAVDESS {other}, none of {channel}: "
+            f"use channel={other!r}."
+        )
     return finish(
         RAVDESS,
         frame[frame["channel"].isin(wanted)],

@@ -19,9 +19,11 @@ from ._base import load_description
 from ._grammar import LOADER_OPTIONS, Corpus, OnIncomplete, finish, scan
 
 # Flat (DC_a01.wav), or in a folder a speaker (DC/a01.wav). Two letters stand before one.
-_FLAT = re.compile(r"(?P<speaker>DC|JE|JK|KL)_(?P<name>(?P<emotion>sa|su|[adfhn])(?P<number>\d\d))")
+_FLAT = re.compile(
+    r"(?P<speaker>DC|JE|JK|KL)_(?P<name>(?P<emotion>sa|su|[adfhn])(?P<number>\d\d))", re.IGNORECASE
+)
 _NESTED = re.compile(
-    r"(?P<speaker>DC|JE|JK|KL)/(?P<name>(?P<emotion>sa|su|[adfhn])(?P<number>\d\d))"
+    r"(?P<speaker>DC|JE|JK|KL)/(?P<name>(?P<emotion>sa|su|[adfhn])(?P<number>\d\d))", re.IGNORECASE
 )
 _EMOTIONS = {
     "a": "anger",
@@ -56,11 +58,12 @@ def _parse(file: Path) -> dict[str, Any] | None:
     match = _FLAT.fullmatch(file.stem) or _NESTED.fullmatch(f"{file.parent.name}/{file.stem}")
     if match is None:
         return None
-    number, emotion = int(match["number"]), _EMOTIONS[match["emotion"]]
+    number, emotion = int(match["number"]), _EMOTIONS[match["emotion"].lower()]
+    speaker = match["speaker"].upper()
     return {
-        "clip": f"{match['speaker']}_{match['name']}",
+        "clip": f"{speaker}_{match['name'].lower()}",
         "emotion": emotion,
-        "speaker": match["speaker"],
+        "speaker": speaker,
         "sentence": _sentence(emotion, number),
         "sex": "male",
     }

@@ -70,12 +70,12 @@ def make_windows(paths: Any, *, length: float = 3.0, hop: float | None = None) -
         first = float(np.nan_to_num(table.starts[number], nan=0.0))
         last = float(np.nan_to_num(table.stops[number], nan=np.inf))
         last = first + clip_seconds(ClipRegion(path, first, last))
-        # Windows that begin where all but a rounding error of the recording is already covered
-        # would be empty.
+        # As many as it takes to reach the end, but for a rounding error.
         n_windows = max(1, int(np.ceil((last - first - length) / hop - 1e-9)) + 1)
         rows += [
             (number, path, start, min(start + length, last))
             for start in (first + hop * np.arange(n_windows)).tolist()
+            if start < last
         ]
     windows = pd.DataFrame(rows, columns=["row", "path", "start", "stop"])
     source = windows.pop("row").to_numpy()

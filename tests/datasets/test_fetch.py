@@ -554,7 +554,8 @@ TESS_LISTING = "/borealis/api/datasets/:persistentId/versions/:latest/files"
 
 
 @pytest.fixture
-def tess(hosts):
+def tess(hosts, monkeypatch):
+    monkeypatch.setitem(_fetch._N_CLIPS, "tess", len(TESS_NAMES))
     entries = []
     for number, name in enumerate([*TESS_NAMES, "readme.txt", "../evil.wav"]):
         content = os.urandom(1000)
@@ -591,6 +592,7 @@ CREMAD_NAMES = [f"1001_{text}_ANG_XX" for text in ("IOM", "IWW", "TAI", "MTI", "
 @pytest.fixture
 def cremad(hosts, monkeypatch):
     """Five clips behind Git LFS pointers, and the tables."""
+    monkeypatch.setitem(_fetch._N_CLIPS, "cremad", len(CREMAD_NAMES))
     rows = "".join(f'{number},"{name}"\n' for number, name in enumerate(CREMAD_NAMES))
     hosts.pages["/cremad/SentenceFilenames.csv"] = Page(
         f'"Stimulus_Number","Filename"\n{rows}9,"../../evil"\n'.encode()
@@ -654,12 +656,15 @@ def test_exhausted_quota_names_the_mirror(cremad, tmp_path):
         _fetch.fetch_cremad(data_home=tmp_path, delay=0.0)
 
 
-def test_cremad_repository_that_has_changed(cremad, tmp_path):
+def test_cremad_repository_that_has_changed(cremad, tmp_path, monkeypatch):
     cremad.pages["/cremad/SentenceFilenames.csv"] = Page(b"<html>Please log in</html>")
     with pytest.raises(CorpusError, match="lists no clip"):
         _fetch.fetch_cremad(data_home=tmp_path, accept_licence=True)
     assert not (tmp_path / "cremad" / "SentenceFilenames.csv").exists()
     cremad.pages["/cremad/SentenceFilenames.csv"] = Page(b'Filename\n"1001_IOM_ANG_XX"\n')
+    with pytest.raises(CorpusError, match="lists 1 of 5 clips"):
+        _fetch.fetch_cremad(data_home=tmp_path)
+    monkeypatch.setitem(_fetch._N_CLIPS, "cremad", 1)
     cremad.pages["/cremad/AudioWAV/1001_IOM_ANG_XX.wav"] = Page(b"RIFF")
     with pytest.raises(CorpusError, match="no Git LFS pointer"):
         _fetch.fetch_cremad(data_home=tmp_path)
