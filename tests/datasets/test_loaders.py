@@ -578,3 +578,14 @@ def test_hidden_folders_and_links_to_nowhere(plant):
 def test_paths_are_absolute(plant, monkeypatch):
     monkeypatch.chdir(plant(TREES["savee"]).parent)
     assert datasets.load_savee("corpus").frame["path"].map(lambda p: Path(p).is_absolute()).all()
+
+
+@pytest.mark.parametrize("name", [name for name, corpus in CORPORA.items() if corpus.flawed])
+def test_flawed_clips_are_left_out(name, plant):
+    root = plant([*TREES[name], *(f"flawed/{clip}.wav" for clip in CORPORA[name].flawed)])
+    flawed = set(CORPORA[name].flawed)
+    stems = [Path(path).stem for path in loader(name)(root).data["path"]]
+    assert len(stems) == len({Path(path).stem for path in TREES[name]} - flawed)
+    assert not flawed & set(stems)
+    everything = loader(name)(root, drop_flawed=False).data["path"]
+    assert flawed <= {Path(path).stem for path in everything}
