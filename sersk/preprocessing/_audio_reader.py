@@ -86,6 +86,8 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
     pipeline: a 2-D array, NaN after the end of a clip, or a list of 1-D arrays of any lengths.
     Integers of 16 and 32 bit are scaled to [-1, 1], other numbers are taken as they are.
 
+    Resampling rings: a clip that reaches full scale may pass it by a few per cent afterwards.
+
     A compressed file that was cut between two of its packets is a shorter file without a flaw:
     that alone cannot be told.
 
