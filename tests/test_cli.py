@@ -14,6 +14,8 @@ import pytest
 
 from sersk import cli
 from sersk.cli import _evaluate, _loading
+from sersk.datasets._registry import CORPORA
+from sersk.model_selection._protocols import PROTOCOLS
 
 TIMEOUT = 300
 
@@ -249,3 +251,9 @@ def test_corpora(capsys, ravdess_tree, corpus_csv):
     status, captured = run(capsys, "corpora", "nope")
     assert status == 2
     assert "unknown corpus 'nope'" in captured.err
+
+
+def test_the_names_kept_at_hand_are_current():
+    """They stand in the command a second time so that its help needs no heavy import."""
+    assert set(_evaluate._PROTOCOLS) == set(PROTOCOLS)
+    assert set(_loading.CORPORA) == set(CORPORA)

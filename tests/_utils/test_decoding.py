@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from pathlib import Path
 
@@ -170,17 +171,19 @@ def test_bad_file_is_named_with_its_reason(kind, tmp_path, write_wav):
     assert repr(path) in str(caught.value)
 
 
-def test_no_permission(write_wav, tmp_path, unprivileged):
-    # Made by its owner beforehand: whoever runs this has no rights in the folder of the tests.
-    path = tmp_path / "secret.wav"
-    euid = os.geteuid()
-    if euid != os.getuid():
-        os.seteuid(os.getuid())
-    write_wav("secret.wav")
-    path.chmod(0)
-    os.seteuid(euid)
-    with pytest.raises(AudioReadError, match="permission"):
-        read(str(path))
+def test_no_permission(request):
+    # In a folder that everybody may enter: it is the file that is denied.
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        path = os.path.join(folder, "secret.wav")
+        soundfile.write(path, np.zeros(10), 16000)
+        os.chmod(path, 0)
+        request.getfixturevalue("unprivileged")
+        os.stat(path)
+        with pytest.raises(AudioReadError, match="permission"):
+            read(path)
+        if os.getuid() == 0:
+            os.seteuid(0)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no FIFOs")

@@ -70,8 +70,10 @@ def test_every_clip_is_tested_once_by_strangers(
     assume(all(table[column].nunique() > 1 for column in KEPT_APART[protocol]))
     try:
         folds = list(splitter.split(table, y))
-    except ValueError:
+    except ValueError as error:
         # In so incomplete a corpus some fold may have nothing to train on; that is refused.
+        if "nothing to train on" not in str(error):
+            raise
         assume(False)
     assert splitter.get_n_splits(table, y) == len(folds)
     assert all(len(train) for train, _ in folds)
