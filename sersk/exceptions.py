@@ -7,6 +7,7 @@ __all__ = [
     "ClipCutWarning",
     "CorpusError",
     "CorpusWarning",
+    "MissingExtraError",
     "SerskError",
     "SerskWarning",
     "UnreadableAudioWarning",
@@ -47,6 +48,37 @@ class AudioReadError(SerskError, ValueError):
 
 class CorpusError(SerskError, ValueError):
     """A folder or CSV file does not hold the corpus that it should."""
+
+
+class MissingExtraError(SerskError, ImportError):
+    """A package is needed that is not installed with sersk itself.
+
+    Parameters
+    ----------
+    module : str
+        The package, as it is imported.
+    extra : str
+        The extra of sersk that installs it.
+
+    Attributes
+    ----------
+    module : str
+        The package, as it is imported.
+    extra : str
+        The extra of sersk that installs it.
+    """
+
+    def __init__(self, module: str, extra: str) -> None:
+        # Both go to ``args``: an error raised in a worker process is pickled on its way home.
+        super().__init__(module, extra)
+        self.module = module
+        self.extra = extra
+
+    def __str__(self) -> str:
+        return (
+            f"the package {self.module!r} is not installed; it comes with the extra "
+            f'{self.extra!r}: pip install "sersk[{self.extra}]"'
+        )
 
 
 class SerskWarning(UserWarning):

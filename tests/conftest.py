@@ -17,6 +17,21 @@ settings.register_profile("sersk", deadline=None, derandomize=True, max_examples
 settings.load_profile("sersk")
 
 
+# Public names that need a package of an optional extra, and that package.
+NEEDS = {"OpenSMILE": "opensmile", "VoiceQuality": "parselmouth"}
+
+
+@pytest.fixture
+def need_packages_of():
+    """Skip the test where a class, or a method of it, needs a package that is not installed."""
+
+    def skip_or_not(name):
+        for part in set(name.split(".")) & NEEDS.keys():
+            pytest.importorskip(NEEDS[part], reason=f"{NEEDS[part]}, an optional extra, is missing")
+
+    return skip_or_not
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)

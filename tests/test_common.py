@@ -27,7 +27,17 @@ MIN_CHECKS = 40
 
 # Small settings, so that the tiny arrays of the checks make a few frames.
 PARAMETERS = {
+    "Chroma": {"n_fft": 256, "hop_length": 4},
+    "FrameFeatures": {"n_mfcc": 3, "n_mels": 8, "n_fft": 256, "hop_length": 4},
+    "LogMelSpectrogram": {"n_mels": 8, "n_fft": 256, "hop_length": 4, "deltas": 1},
     "MFCC": {"n_mfcc": 3, "n_mels": 8, "n_fft": 256, "hop_length": 4},
+    "MelSpectrogram": {"n_mels": 8, "n_fft": 256, "hop_length": 4},
+    "Pitch": {"frame_length": 64, "hop_length": 4, "fmin": 600.0, "fmax": 4000.0},
+    "RMSEnergy": {"frame_length": 64, "hop_length": 4},
+    "SpectralShape": {"n_fft": 256, "hop_length": 4},
+    "Tonnetz": {"chroma": "stft", "n_fft": 256, "hop_length": 4},
+    "ZeroCrossingRate": {"frame_length": 64, "hop_length": 4},
+    "TimeDomainStats": {"frame_length": 3, "hop_length": 2, "fmin": 2500.0, "fmax": 8000.0},
 }
 
 
@@ -63,7 +73,8 @@ def test_discovery_finds_estimators():
 @pytest.mark.filterwarnings("ignore::sersk.exceptions.ClipCutWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
-def test_scikit_learn_checks(estimator):
+def test_scikit_learn_checks(estimator, need_packages_of):
+    need_packages_of(name_of(estimator))
     outcomes = check_estimator(
         estimator, expected_failed_checks=expected_failures(estimator), on_skip=None
     )

@@ -113,7 +113,8 @@ def test_code_blocks_run(page, newcomers_folder):
 
 @pytest.mark.filterwarnings("ignore::sersk.exceptions.ClipCutWarning")
 @pytest.mark.parametrize("name", [*public_names(), *public_methods()])
-def test_docstring_examples_run(name):
+def test_docstring_examples_run(name, need_packages_of):
+    need_packages_of(name)
     thing = resolve(name) if name in public_names() else None
     if thing is None:
         owner, _, method = name.rpartition(".")

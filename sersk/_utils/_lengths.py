@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import gen_batches
-
-# Rows whose NaN mask is held at once: bounds the scratch memory at any number of clips.
-_ROWS_AT_ONCE = 64
 
 
-def valid_lengths(X: NDArray[np.floating]) -> NDArray[np.intp]:
+def valid_lengths(X: NDArray[np.floating], *, first_row: int = 0) -> NDArray[np.intp]:
     """Count the samples or frames of every clip before its NaN padding.
 
     Parameters
     ----------
     X : ndarray of shape (n_clips, ..., n_steps)
         Waveforms, frames or images; time is the last axis.
+    first_row : int, default=0
+        Number of the first clip in error messages, where `X` is a part of something larger.
 
     Returns
     -------
@@ -26,24 +24,45 @@ def valid_lengths(X: NDArray[np.floating]) -> NDArray[np.intp]:
     Raises
     ------
     ValueError
-        If a clip holds NaN before its end.
+        If a clip holds NaN before its end, or infinity.
     """
-    n_clips, n_steps = X.shape[0], X.shape[-1]
-    lengths = np.zeros(n_clips, dtype=np.intp)
+    lengths = np.zeros(len(X), dtype=np.intp)
     if X.size == 0:
         return lengths
-    for rows in gen_batches(n_clips, _ROWS_AT_ONCE):
-        # One line a channel: all channels of a clip must end at the same step.
-        missing = np.isnan(X[rows]).reshape(rows.stop - rows.start, -1, n_steps)
-        n_valid = n_steps - missing.sum(axis=-1)
-        padding = np.arange(n_steps) >= n_valid[:, :1, None]
-        broken = np.flatnonzero((missing != padding).any(axis=(1, 2)))
-        if broken.size:
-            clip = int(broken[0])
-            step = int(np.argmax((missing[clip] != padding[clip]).any(axis=0)))
-            raise ValueError(
-                f"Row {rows.start + clip} holds NaN before its end (near step {step} of "
-                f"{n_steps}). NaN means 'no sound here' and may only stand after the end of a clip."
-            )
-        lengths[rows] = n_valid[:, 0]
+    n_steps = X.shape[-1]
+    for row, clip in enumerate(X):
+        series = clip.reshape(-1, n_steps)
+        # A finite sum proves that there is sound to the end, and nothing but numbers.
+        lengths[row] = (
+            n_steps if np.isfinite(_sum(series)) else _padded_length(series, first_row + row)
+        )
     return lengths
+
+
+def _padded_length(series: NDArray[np.floating], row: int) -> int:
+    """Count the steps of one clip, (n_series, n_steps), that may hold anything."""
+    n_series, n_steps = series.shape
+    # All steps of all series up to the length are numbers, all after it are NaN.
+    missing = np.isnan(series)
+    n_missing: int = int(np.count_nonzero(missing))
+    length: int = n_steps - n_missing // n_series
+    if n_missing % n_series or np.count_nonzero(missing[:, length:]) != n_missing:
+        n_valid = n_steps - missing.sum(axis=-1)
+        padding = np.arange(n_steps) >= n_valid[:1, np.newaxis]
+        step = int(np.argmax((missing != padding).any(axis=0)))
+        raise ValueError(
+            f"Row {row} holds NaN before its end (near step {step} of {n_steps}). NaN means 'no "
+            "sound here' and may only stand after the end of a clip."
+        )
+    sound = series[:, :length]
+    # The sum of large numbers may overflow without any of them being infinite.
+    if not np.isfinite(_sum(sound)) and np.isinf(sound).any():
+        step = int(np.argmax(np.isinf(sound).any(axis=0)))
+        raise ValueError(f"Row {row} holds infinity at step {step} of {n_steps}.")
+    return length
+
+
+def _sum(series: NDArray[np.floating]) -> np.floating:
+    with np.errstate(over="ignore", invalid="ignore"):
+        total: np.floating = series.sum()
+    return total

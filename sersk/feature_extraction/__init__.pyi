@@ -1,4 +1,30 @@
+from ._chroma import Chroma, Tonnetz
+from ._fill_padding import FillPadding
+from ._frame_features import FrameFeatures
 from ._functionals import Functionals
+from ._mel import LogMelSpectrogram, MelSpectrogram
 from ._mfcc import MFCC
+from ._opensmile import OpenSMILE
+from ._pitch import Pitch
+from ._spectral_shape import SpectralShape
+from ._time_domain import TimeDomainStats
+from ._voice_quality import VoiceQuality
+from ._waveform_frames import RMSEnergy, ZeroCrossingRate
 
-__all__ = ["MFCC", "Functionals"]
+__all__ = [
+    "MFCC",
+    "Chroma",
+    "FillPadding",
+    "FrameFeatures",
+    "Functionals",
+    "LogMelSpectrogram",
+    "MelSpectrogram",
+    "OpenSMILE",
+    "Pitch",
+    "RMSEnergy",
+    "SpectralShape",
+    "TimeDomainStats",
+    "Tonnetz",
+    "VoiceQuality",
+    "ZeroCrossingRate",
+]

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from queue import SimpleQueue
 from typing import Any, Self
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import Tags
+from sklearn.utils import Tags, gen_batches
 from sklearn.utils.validation import validate_data
 
 from .._utils._array_output import ArrayOutputMixin
+from .._utils._compile import SWITCH, numba_usable
 from .._utils._lengths import valid_lengths
+from ..exceptions import SerskError, SerskWarning
+from ._extraction import ClipExtractor, feature_names, make_extractor
+from ._settings import FFT_LENGTHS, FrameSettings
+
+# Clips handed to a thread at once: enough to hide the cost of handing over.
+_CLIPS_A_TASK = 8
 
 
 class FrameTransformer(ArrayOutputMixin, BaseEstimator, ABC):
     """Base of the transformers from waveforms to frames.
 
-    A subclass has parameters ``n_fft`` and ``hop_length``, checks its parameters in
-    `_check_parameters`, names its features in `_feature_names` and computes one clip in `_extract`.
-    Frames are centred: frame ``i`` looks at the samples around ``i * hop_length``, and a clip of
-    ``n`` samples has ``1 + n // hop_length`` of them.
+    A subclass says which features it wants and with which settings; checks what does not go
+    together in `_check_parameters`. Frames are centred: frame ``i`` looks at the samples around
+    ``i * hop_length``, and a clip of ``n`` samples has ``1 + n // hop_length`` of them.
     """
 
-    n_fft: int
-    hop_length: int
+    # Those without a choice keep to these.
+    backend: str = "auto"
+    fft_precision: str = "exact"
+    device: str = "cpu"
+    n_jobs: int | None = None
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
@@ -44,8 +59,8 @@ class FrameTransformer(ArrayOutputMixin, BaseEstimator, ABC):
         self : object
             The transformer.
         """
-        self._check_parameters()
-        self._check_waveforms(X, reset=True)
+        self._check_parameters(self._settings())
+        valid_lengths(self._check_waveforms(X, reset=True))
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.floating]:
@@ -68,17 +83,15 @@ class FrameTransformer(ArrayOutputMixin, BaseEstimator, ABC):
         """
         # `transform` may come without `fit`: there is nothing to learn.
         self._validate_params()
-        self._check_parameters()
-        waveforms, lengths = self._check_waveforms(X, reset=False)
-        n_clips, n_samples = waveforms.shape
-        frames = np.full(
-            (n_clips, len(self._feature_names()), self._n_frames(n_samples)),
-            np.nan,
-            dtype=waveforms.dtype,
-        )
-        for clip in np.flatnonzero(lengths):
-            features = self._extract(waveforms[clip, : lengths[clip]])
-            frames[clip, :, : features.shape[1]] = features
+        settings = self._settings()
+        self._check_parameters(settings)
+        waveforms = self._check_waveforms(X, reset=False)
+        shape = (len(waveforms), self._n_features(), settings.n_frames(waveforms.shape[1]))
+        frames = np.empty(shape, dtype=waveforms.dtype)
+        if self.device == "cpu":
+            self._extract(waveforms, settings, frames)
+        else:
+            self._extract_on_device(waveforms, settings, frames)
         return frames
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
@@ -94,31 +107,95 @@ class FrameTransformer(ArrayOutputMixin, BaseEstimator, ABC):
         names : ndarray of shape (n_features,), object
             One name a feature, the second axis of the output.
         """
-        return np.array(self._feature_names(), dtype=object)
+        settings = self._settings()
+        names = [name for feature in self._wanted() for name in feature_names(feature, settings)]
+        return np.array(names, dtype=object)
 
-    def _n_frames(self, n_samples: int) -> int:
-        # An odd frame reaches one sample less far on one side.
-        return 1 + (n_samples - self.n_fft % 2) // self.hop_length
+    @abstractmethod
+    def _settings(self) -> FrameSettings:
+        """Translate the parameters."""
 
-    def _check_waveforms(
-        self, X: ArrayLike, *, reset: bool
-    ) -> tuple[NDArray[np.floating], NDArray[np.intp]]:
-        """Validate waveforms and count the samples of each clip."""
-        waveforms = validate_data(
-            self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
-        )
-        return waveforms, valid_lengths(waveforms)
+    @abstractmethod
+    def _wanted(self) -> tuple[str, ...]:
+        """Name the features, in the order of the output; see `_extraction.FEATURES`."""
 
-    def _check_parameters(self) -> None:
+    def _check_parameters(self, settings: FrameSettings) -> None:
         """Raise ValueError where parameters do not go together."""
 
-    @abstractmethod
-    def _feature_names(self) -> list[str]:
-        """Name the features, in order."""
+    def _n_features(self) -> int:
+        settings = self._settings()
+        return sum(len(feature_names(feature, settings)) for feature in self._wanted())
 
-    @abstractmethod
-    def _extract(self, samples: NDArray[np.floating]) -> NDArray[Any]:
-        """Compute one clip of at least one sample, without padding: (n_features, n_frames)."""
+    def _check_waveforms(self, X: ArrayLike, *, reset: bool) -> NDArray[np.floating]:
+        """Validate all but the numbers themselves: `valid_lengths` looks at those once, later."""
+        waveforms: NDArray[np.floating] = validate_data(
+            self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
+        )
+        return waveforms
+
+    def _extract(
+        self,
+        waveforms: NDArray[np.floating],
+        settings: FrameSettings,
+        frames: NDArray[np.floating],
+    ) -> None:
+        """Fill `frames`, in threads that take a few clips at a time."""
+        features = self._wanted()
+        backend = choose_backend(self.backend, features, settings)
+        n_tasks = -(-len(waveforms) // _CLIPS_A_TASK)
+        n_threads = max(min(effective_n_jobs(self.n_jobs), n_tasks), 1)
+        # An extractor has scratch of its own: a task takes one, and puts it back.
+        extractors: SimpleQueue[ClipExtractor] = SimpleQueue()
+        for _ in range(n_threads):
+            extractors.put(
+                make_extractor(
+                    features, settings, backend=backend, fft_precision=self.fft_precision
+                )
+            )
+
+        def work(clips: slice) -> None:
+            extractor = extractors.get()
+            try:
+                lengths = valid_lengths(waveforms[clips], first_row=clips.start)
+                for clip, length in enumerate(lengths, start=clips.start):
+                    n_frames = settings.n_frames(length) if length else 0
+                    if length:
+                        extractor(waveforms[clip, :length], frames[clip])
+                    frames[clip, :, n_frames:] = np.nan
+            finally:
+                extractors.put(extractor)
+
+        tasks = gen_batches(len(waveforms), _CLIPS_A_TASK)
+        if n_threads == 1:
+            for task in tasks:
+                work(task)
+            return
+        with ThreadPoolExecutor(n_threads) as pool:
+            done = [pool.submit(work, task) for task in tasks]
+            try:
+                for future in done:
+                    future.result()
+            finally:
+                # After an error or Ctrl-C nobody waits for the rest.
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _extract_on_device(
+        self,
+        waveforms: NDArray[np.floating],
+        settings: FrameSettings,
+        frames: NDArray[np.floating],
+    ) -> None:
+        from ._torch_extraction import extract
+
+        extract(
+            waveforms,
+            valid_lengths(waveforms),
+            self._wanted(),
+            settings,
+            frames,
+            device=self.device,
+            exact=self.fft_precision == "exact",
+        )
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
@@ -128,3 +205,41 @@ class FrameTransformer(ArrayOutputMixin, BaseEstimator, ABC):
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def choose_backend(backend: str, features: tuple[str, ...], settings: FrameSettings) -> str:
+    """Tell which way is taken where a transformer leaves it open, or asks for what cannot be."""
+    if backend in ("scipy", "reference"):
+        return backend
+    covered = settings.n_fft in FFT_LENGTHS or {"zcr", "rms"}.issuperset(features)
+    if backend == "numba":
+        if not numba_usable():
+            raise SerskError(
+                "backend='numba' was asked for, but numba cannot be imported, or is switched off "
+                f"by {SWITCH} or NUMBA_DISABLE_JIT. backend='auto' takes what is there."
+            )
+        _kernels()
+        return "numba" if covered else "scipy"
+    return "numba" if covered and numba_usable() and _kernels_work() else "scipy"
+
+
+def _kernels() -> Callable[..., Any]:
+    from ._kernel_stages import KernelStages
+
+    return KernelStages
+
+
+@lru_cache(maxsize=1)
+def _kernels_work() -> bool:
+    """Load the kernels; where this numba or this processor does not take them, say so once."""
+    try:
+        _kernels()
+    except Exception as error:  # noqa: BLE001
+        warnings.warn(
+            f"The compiled kernels do not work here, features are computed with SciPy, several "
+            f"times slower ({type(error).__name__}: {error}).",
+            SerskWarning,
+            stacklevel=2,
+        )
+        return False
+    return True

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any, Self
+from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import Tags, gen_batches
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
+from .._utils._compile import numba_usable
 from .._utils._lengths import valid_lengths
 
 # Clips whose frames are held in double precision at once.
 _CLIPS_AT_ONCE = 32
+# Frames that the kernels take at once: few enough to stay in the processor's cache between sorting
+# and summing, and enough that threads seldom wait for the interpreter's lock (measured).
+_BYTES_AT_ONCE = 2**20
 
 _PERCENTILE = re.compile(r"percentile_(\d{1,2}|100)")
 
@@ -39,7 +47,10 @@ class _Series:
 
     @cached_property
     def mean(self) -> NDArray[np.float64]:
-        return self.average(self.values)
+        # From the first value on: a series that does not vary has then exactly its value as mean,
+        # and no deviations that are rounding errors.
+        first = self.values[..., :1]
+        return first[..., 0] + self.average(self.values - first)
 
     @cached_property
     def deviations(self) -> NDArray[np.float64]:
@@ -136,6 +147,16 @@ class Functionals(TransformerMixin, BaseEstimator):
         - ``"slope"``: of the least-squares line, in units of the feature per frame; 0 for a clip of
           one frame.
 
+    backend : {"auto", "numba", "numpy"}, default="auto"
+        What computes. ``"numba"`` runs compiled kernels, many times faster; they are compiled once
+        for a machine, which takes some seconds. ``"numpy"`` is the plain form, equal but for
+        rounding in double precision. ``"auto"`` takes numba where it can be used: where it can be
+        imported, and neither ``SERSK_NUMBA=0`` nor ``NUMBA_DISABLE_JIT`` stands in the environment.
+
+    n_jobs : int, default=None
+        Number of threads. ``None`` means 1 unless in a :func:`joblib.parallel_config` context,
+        ``-1`` means all cores. Values do not depend on it.
+
     Attributes
     ----------
     n_features_in_ : int
@@ -175,10 +196,22 @@ class Functionals(TransformerMixin, BaseEstimator):
     ['pitch_mean', 'pitch_max', 'pitch_slope', 'level_mean']
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {"statistics": [list, tuple]}
+    _parameter_constraints: dict[str, list[Any]] = {
+        "statistics": [list, tuple],
+        "backend": [StrOptions({"auto", "numba", "numpy"})],
+        "n_jobs": [Integral, None],
+    }
 
-    def __init__(self, *, statistics: Sequence[str] = DEFAULT_STATISTICS) -> None:
+    def __init__(
+        self,
+        *,
+        statistics: Sequence[str] = DEFAULT_STATISTICS,
+        backend: Literal["auto", "numba", "numpy"] = "auto",
+        n_jobs: int | None = None,
+    ) -> None:
         self.statistics = statistics
+        self.backend = backend
+        self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
@@ -198,10 +231,28 @@ class Functionals(TransformerMixin, BaseEstimator):
             The transformer.
         """
         self._resolve_statistics()
-        X, _ = self._check_frames(X, reset=True)
-        self.n_series_ = _as_series(X).shape[1]
-        self._single_series = X.ndim == 2
+        valid_lengths(self._note_shape(X))
         return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None) -> NDArray[np.floating]:
+        """Do both, looking for what is wrong with the frames only once.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, ..., n_frames)
+            Frames or images, NaN after the last frame of a clip.
+
+        y : array-like of shape (n_clips,), default=None
+            Ignored.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_clips, n_series * n_statistics)
+            As `transform` returns them.
+        """
+        self._resolve_statistics()
+        return self._describe(self._note_shape(X))
 
     def transform(self, X: ArrayLike) -> NDArray[np.floating]:
         """Compute the statistics.
@@ -219,18 +270,37 @@ class Functionals(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `statistics` holds an unknown name, or a clip holds infinity or NaN before its end.
+            If `statistics` holds an unknown name, a clip holds infinity or NaN before its end, or
+            `backend` is "numba" where that cannot be used.
         """
         self._validate_params()
-        functions = self._resolve_statistics()
-        X, lengths = self._check_frames(X, reset=False)
+        self._resolve_statistics()
+        return self._describe(self._check_frames(X, reset=False))
+
+    def _describe(self, X: NDArray[np.floating]) -> NDArray[np.floating]:
         series = _as_series(X)
-        vectors = np.empty((*series.shape[:2], len(functions)), dtype=X.dtype)
-        for clips in gen_batches(len(X), _CLIPS_AT_ONCE):
-            batch = _Series(series[clips], lengths[clips])
-            for index, function in enumerate(functions):
-                vectors[clips, :, index] = function(batch)
-        vectors[lengths == 0] = np.nan
+        vectors = np.empty((*series.shape[:2], len(self.statistics)), dtype=X.dtype)
+        if self._use_kernels():
+            describe = _describe_by_kernel
+            clips_at_once = max(1, _BYTES_AT_ONCE // max(1, series[0].nbytes))
+        else:
+            describe = _describe_by_numpy
+            clips_at_once = _CLIPS_AT_ONCE
+
+        def describe_some(clips: slice) -> None:
+            some = series[clips]
+            lengths = valid_lengths(some, first_row=clips.start)
+            describe(some, lengths, self.statistics, vectors[clips])
+
+        batches = list(gen_batches(len(X), clips_at_once))
+        n_threads = min(effective_n_jobs(self.n_jobs), len(batches))
+        if n_threads > 1:
+            # Sorting and the kernels run without the interpreter's lock.
+            with ThreadPoolExecutor(n_threads) as pool:
+                list(pool.map(describe_some, batches))
+        else:
+            for clips in batches:
+                describe_some(clips)
         return vectors.reshape(len(X), -1)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
@@ -258,24 +328,40 @@ class Functionals(TransformerMixin, BaseEstimator):
             [f"{name}_{statistic}" for name in names for statistic in self.statistics], dtype=object
         )
 
-    def _check_frames(
-        self, X: ArrayLike, *, reset: bool
-    ) -> tuple[NDArray[np.floating], NDArray[np.intp]]:
-        """Validate frames and count those of each clip."""
-        frames = validate_data(
+    def _note_shape(self, X: ArrayLike) -> NDArray[np.floating]:
+        X = self._check_frames(X, reset=True)
+        self.n_series_ = _as_series(X).shape[1]
+        self._single_series = X.ndim == 2
+        return X
+
+    def _check_frames(self, X: ArrayLike, *, reset: bool) -> NDArray[np.floating]:
+        """Validate all of the frames but their values: `valid_lengths` looks at those."""
+        frames: NDArray[np.floating] = validate_data(
             self,
             X,
             reset=reset,
             dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan",
+            ensure_all_finite=False,
             allow_nd=True,
         )
-        return frames, valid_lengths(frames)
+        return frames
 
-    def _resolve_statistics(self) -> list[Callable[[_Series], NDArray[np.float64]]]:
+    def _resolve_statistics(self) -> None:
         if not len(self.statistics):
             raise ValueError("statistics is empty: name at least one, such as 'mean'.")
-        return [_resolve_statistic(name) for name in self.statistics]
+        for name in self.statistics:
+            _resolve_statistic(name)
+
+    def _use_kernels(self) -> bool:
+        if self.backend == "numpy":
+            return False
+        usable = numba_usable()
+        if self.backend == "numba" and not usable:
+            raise ValueError(
+                "backend='numba' cannot be used: numba cannot be imported, or SERSK_NUMBA=0 or "
+                "NUMBA_DISABLE_JIT in the environment switches it off. Use backend='auto'."
+            )
+        return usable
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
@@ -290,6 +376,51 @@ class Functionals(TransformerMixin, BaseEstimator):
 def _as_series(X: NDArray[np.floating]) -> NDArray[np.floating]:
     """Give every array the shape (n_clips, n_series, n_steps)."""
     return X[:, np.newaxis] if X.ndim == 2 else X.reshape(len(X), -1, X.shape[-1])
+
+
+def _describe_by_numpy(
+    series: NDArray[np.floating],
+    lengths: NDArray[np.intp],
+    statistics: Sequence[str],
+    out: NDArray[np.floating],
+) -> None:
+    """Write the statistics of some clips: the plain form, which the kernels must equal."""
+    batch = _Series(series, lengths)
+    for index, name in enumerate(statistics):
+        out[..., index] = _resolve_statistic(name)(batch)
+    out[lengths == 0] = np.nan
+
+
+def _describe_by_kernel(
+    series: NDArray[np.floating],
+    lengths: NDArray[np.intp],
+    statistics: Sequence[str],
+    out: NDArray[np.floating],
+) -> None:
+    """Do the same, compiled."""
+    from . import _statistics_kernels as kernels
+
+    kinds, percents = [], []
+    for name in statistics:
+        percentile = _PERCENTILE.fullmatch(name)
+        extremes = {"min": 0, "max": 100}
+        percents.append(float(percentile[1]) if percentile else extremes.get(name, 0))
+        kinds.append(kernels.PERCENTILE if percentile or name in extremes else kernels.KINDS[name])
+    # The kernels take contiguous arrays alone.
+    series = np.ascontiguousarray(series)
+    if {kernels.PERCENTILE, kernels.RANGE} & set(kinds):
+        # NumPy's own, because it sorts with vector instructions. NaN goes to the end.
+        ordered = np.sort(series, axis=-1)
+    else:
+        ordered = np.empty((0, 0, 0), dtype=series.dtype)
+    kernels.statistics_of_series(
+        series,
+        ordered,
+        lengths.astype(np.int64),
+        np.array(kinds, dtype=np.int64),
+        np.array(percents, dtype=np.float64),
+        out,
+    )
 
 
 def _resolve_statistic(name: str) -> Callable[[_Series], NDArray[np.float64]]:

@@ -19,7 +19,7 @@ def check_frequencies(
     sample_rate: int, kind: str, n_fft: int, n_mels: int, fmin: float, fmax: float | None
 ) -> None:
     if kind == "mel":
-        from ..feature_extraction._mfcc import check_mel_bands
+        from ..feature_extraction._settings import check_mel_bands
 
         check_mel_bands(sample_rate, n_fft, n_mels, fmin, fmax)
         return

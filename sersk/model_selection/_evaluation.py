@@ -20,6 +20,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._utils._clip_table import as_clip_table
 from .._utils._progress import track
+from .._utils._sample_rates import check_sample_rates
 from ..exceptions import UnreadableAudioWarning
 from ..metrics import classification_summary
 from ._protocols import PROTOCOLS, ProtocolSplit
@@ -102,6 +103,11 @@ def evaluate_protocol(
             :class:`~sersk.preprocessing.DropUnreadable` in the pipeline they were no part of any
             training; where they were tested, the prediction counts like any other.
 
+    Raises
+    ------
+    ValueError
+        If the protocol does not fit the clips, or steps of `estimator` name different sample rates.
+
     Warns
     -----
     UnreadableAudioWarning
@@ -122,6 +128,7 @@ def evaluate_protocol(
     0          12      12          0
     1          12      12          0
     """
+    check_sample_rates(estimator)
     if isinstance(protocol, ProtocolSplit):
         splitter = protocol
     else:

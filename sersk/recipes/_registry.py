@@ -8,6 +8,7 @@ from typing import Any
 
 from imblearn.pipeline import Pipeline
 
+from .._utils._sample_rates import check_sample_rates
 from ._classical import svm_functionals
 
 _RECIPES: dict[str, Callable[..., Pipeline]] = {
@@ -51,7 +52,8 @@ def make_recipe(name: str, **parameters: Any) -> Pipeline:
     Raises
     ------
     ValueError
-        If there is no such recipe; near names are suggested.
+        If there is no such recipe; near names are suggested. If the parameters make steps that name
+        different sample rates.
 
     Examples
     --------
@@ -63,4 +65,6 @@ def make_recipe(name: str, **parameters: Any) -> Pipeline:
         near = difflib.get_close_matches(name, _RECIPES, n=3, cutoff=0.3)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         raise ValueError(f"There is no recipe {name!r}.{hint} Known: {', '.join(_RECIPES)}.")
-    return _RECIPES[name](**parameters)
+    pipeline = _RECIPES[name](**parameters)
+    check_sample_rates(pipeline)
+    return pipeline

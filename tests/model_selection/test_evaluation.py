@@ -160,6 +160,12 @@ def test_bad_parameters(vectors):
         evaluate_protocol(DummyClassifier(), X, y[:-1], groups=frame)
 
 
+def test_different_sample_rates_are_refused_before_anything_is_read():
+    pipeline = svm_functionals().set_params(mfcc__sample_rate=22050)
+    with pytest.raises(ValueError, match="read__sample_rate=16000, mfcc__sample_rate=22050"):
+        evaluate_protocol(pipeline, ["gone.wav"] * 4, ["anger", "calm"] * 2, groups=[0, 0, 1, 1])
+
+
 @pytest.mark.filterwarnings("ignore::sersk.exceptions.ClipCutWarning")
 def test_bad_files_deep_in_a_search_are_named_too(written_corpus):
     table = written_corpus.data.copy()

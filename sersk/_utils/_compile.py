@@ -1,0 +1,139 @@
+"""Compile kernels with numba, wherever the package lies and whatever became of the cache.
+
+numba keeps compiled code on disk and raises where that fails: while decorating where no folder can
+be written, while loading where a cached file is damaged, while saving where the disk is full. A
+kernel must not depend on any of that: here the cache is tried, mended, and done without, in this
+order.
+
+Kernel files are imported late, behind `numba_usable`, because their import loads numba and compiles
+them. Whatever a kernel calls must stand in its own file: numba does not notice that a callee in
+another one has changed, and runs the old code from the cache.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+# Set to 0, it switches the compiled kernels off; plain NumPy does the work then.
+SWITCH = "SERSK_NUMBA"
+
+_announced = threading.Event()
+
+
+def numba_usable() -> bool:
+    """Tell whether compiled kernels can run here; imports numba, about 0.3 s the first time.
+
+    Returns
+    -------
+    usable : bool
+        False where the environment variable ``SERSK_NUMBA`` is 0, ``NUMBA_DISABLE_JIT`` is set, or
+        numba cannot be imported.
+    """
+    if os.environ.get(SWITCH, "").strip() == "0":
+        return False
+    try:
+        import numba  # noqa: F401
+    # An OSError comes from llvmlite's library, an AttributeError from a NumPy that is too new.
+    except (ImportError, OSError, AttributeError):
+        return False
+    return not _switched_off()
+
+
+def _switched_off() -> bool:
+    from numba import config
+
+    # numba fills this module from the environment: its names are not known before it runs.
+    return bool(vars(config)["DISABLE_JIT"])
+
+
+def compiled(*signatures: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Decorate a kernel: compile it for its signatures, from the cache where there is one.
+
+    Compilation happens while the kernel's file is imported, so nothing is compiled later on and no
+    call can fall into a slow path: arguments of other types are refused. When a kernel is truly
+    compiled, not loaded, one line on the error stream says so, once a process.
+
+    Parameters
+    ----------
+    *signatures : str or numba signature
+        As in ``"void(Array(float32, 2, 'C', readonly=True), float64[::1])"``: ``readonly`` accepts
+        arrays of both kinds. Kernels with none are helpers, compiled into those that call them.
+    **options : object
+        Options of :func:`numba.njit` beside ``cache``. By default ``nogil=True``, so that threads
+        run side by side, and ``error_model="numpy"``: division by zero gives infinity or NaN.
+
+    Returns
+    -------
+    decorate : callable
+        Turns a function into a compiled one; leaves it as it is under ``NUMBA_DISABLE_JIT``.
+    """
+    import numba
+
+    options = {"nogil": True, "error_model": "numpy", **options}
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        if _switched_off() or not signatures:
+            return numba.njit(**options)(function)
+        try:
+            dispatcher = numba.njit(cache=True, **options)(function)
+        except RuntimeError:  # there is no folder that could hold a cache
+            return _compile(numba.njit(**options)(function), signatures, kept=False)
+        try:
+            return _compile(dispatcher, signatures, kept=True)
+        # Damaged files raise whatever unpickling happens to raise, a full disk an OSError. An error
+        # that is in the kernel itself comes again below, where nothing catches it.
+        except Exception:  # noqa: BLE001
+            pass
+        try:
+            dispatcher = numba.njit(cache=True, **options)(function)
+            # With nothing compiled yet, all this does is to empty the kernel's cache.
+            dispatcher.recompile()
+            return _compile(dispatcher, signatures, kept=True)
+        except Exception:  # noqa: BLE001
+            return _compile(numba.njit(**options)(function), signatures, kept=False)
+
+    return decorate
+
+
+def _compile(dispatcher: Any, signatures: tuple[Any, ...], *, kept: bool) -> Any:
+    from numba.core import event
+
+    class Announcer(event.Listener):  # type: ignore[misc, unused-ignore]
+        """Hears of compilations, never of what is loaded from the cache."""
+
+        def on_start(self, event: Any) -> None:
+            if event.data["dispatcher"] is dispatcher:
+                _announce(kept)
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    with event.install_listener("numba:compile", Announcer()):
+        for signature in signatures:
+            known = len(dispatcher.overloads)
+            try:
+                dispatcher.compile(signature)
+            except OSError:
+                # On a full disk the kernel is compiled all the same, and only its copy is lost.
+                if len(dispatcher.overloads) == known:
+                    raise
+    dispatcher.disable_compile()
+    return dispatcher
+
+
+def _announce(kept: bool) -> None:
+    # `sys.stderr` is None in programs without a console.
+    if _announced.is_set() or sys.stderr is None:
+        return
+    _announced.set()
+    how_often = (
+        "once for this machine"
+        if kept
+        else "for this process alone (no folder can keep them: set NUMBA_CACHE_DIR to a writable "
+        "one)"
+    )
+    print(f"sersk: compiling kernels {how_often}, a few seconds ...", file=sys.stderr, flush=True)
