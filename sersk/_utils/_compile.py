@@ -18,6 +18,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from ..exceptions import SerskError
+
 # Set to 0, it switches the compiled kernels off; plain NumPy does the work then.
 SWITCH = "SERSK_NUMBA"
 
@@ -48,6 +50,22 @@ def _switched_off() -> bool:
 
     # numba fills this module from the environment: its names are not known before it runs.
     return bool(vars(config)["DISABLE_JIT"])
+
+
+def require_numba() -> None:
+    """Refuse a ``backend="numba"`` that cannot be.
+
+    Raises
+    ------
+    SerskError
+        Where `numba_usable` says no.
+    """
+    if not numba_usable():
+        raise SerskError(
+            "backend='numba' cannot be used: numba cannot be imported, or is switched off by "
+            f"{SWITCH}=0 or NUMBA_DISABLE_JIT in the environment. Use backend='auto', which takes "
+            "what is there."
+        )
 
 
 def compiled(*signatures: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:

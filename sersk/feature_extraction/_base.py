@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from queue import SimpleQueue
 from typing import Any, Self
@@ -18,9 +17,10 @@ from sklearn.utils import Tags, gen_batches
 from sklearn.utils.validation import validate_data
 
 from .._utils._array_output import ArrayOutputMixin
-from .._utils._compile import SWITCH, numba_usable
+from .._utils._compile import numba_usable, require_numba
 from .._utils._lengths import valid_lengths
-from ..exceptions import SerskError, SerskWarning
+from .._utils._threads import map_in_threads
+from ..exceptions import SerskWarning
 from ._extraction import ClipExtractor, feature_names, make_extractor
 from ._settings import FFT_LENGTHS, FrameSettings
 
@@ -80,6 +80,8 @@ class FrameTransformer(ArrayOutputMixin, BaseEstimator, ABC):
         ------
         ValueError
             If a waveform holds infinity, or NaN before its end.
+        SerskError
+            If `backend` or `device` asks for what is not there.
         """
         # `transform` may come without `fit`: there is nothing to learn.
         self._validate_params()
@@ -165,19 +167,7 @@ class FrameTransformer(ArrayOutputMixin, BaseEstimator, ABC):
             finally:
                 extractors.put(extractor)
 
-        tasks = gen_batches(len(waveforms), _CLIPS_A_TASK)
-        if n_threads == 1:
-            for task in tasks:
-                work(task)
-            return
-        with ThreadPoolExecutor(n_threads) as pool:
-            done = [pool.submit(work, task) for task in tasks]
-            try:
-                for future in done:
-                    future.result()
-            finally:
-                # After an error or Ctrl-C nobody waits for the rest.
-                pool.shutdown(wait=True, cancel_futures=True)
+        map_in_threads(work, gen_batches(len(waveforms), _CLIPS_A_TASK), n_threads)
 
     def _extract_on_device(
         self,
@@ -213,11 +203,7 @@ def choose_backend(backend: str, features: tuple[str, ...], settings: FrameSetti
         return backend
     covered = settings.n_fft in FFT_LENGTHS or {"zcr", "rms"}.issuperset(features)
     if backend == "numba":
-        if not numba_usable():
-            raise SerskError(
-                "backend='numba' was asked for, but numba cannot be imported, or is switched off "
-                f"by {SWITCH} or NUMBA_DISABLE_JIT. backend='auto' takes what is there."
-            )
+        require_numba()
         _kernels()
         return "numba" if covered else "scipy"
     return "numba" if covered and numba_usable() and _kernels_work() else "scipy"

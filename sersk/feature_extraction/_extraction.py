@@ -35,8 +35,8 @@ _NAMES: dict[str, Callable[[FrameSettings], list[str]]] = {
     "rolloff": lambda s: ["rolloff"],
     "flatness": lambda s: ["flatness"],
     "contrast": lambda s: [f"contrast{band}" for band in range(s.n_bands + 1)],
-    "yin": lambda s: ["f0"],
-    "pyin": lambda s: ["f0", "voiced", "voiced_probability"],
+    "yin": lambda s: ["f0_yin"],
+    "pyin": lambda s: ["f0_pyin", "voiced", "voiced_probability"],
 }
 
 #: All that can be asked for.
@@ -122,7 +122,7 @@ class SharedSpectrumExtractor(ClipExtractor):
     """All features from one spectrum a frame."""
 
     # What has to be there before a feature is computed from it.
-    _NEEDS = {"log_mel": "mel", "mfcc": "mel", "tonnetz": "chroma"}
+    _NEEDS = {"log_mel": "mel", "mfcc": "mel"}
     _MOMENTS = ("centroid", "bandwidth", "rolloff")
 
     def __init__(
@@ -134,8 +134,9 @@ class SharedSpectrumExtractor(ClipExtractor):
     ) -> None:
         super().__init__(features, settings)
         self._stages = stages(settings, dtype)
+        needs = self._NEEDS | ({"tonnetz": "chroma"} if settings.tonnetz_chroma == "stft" else {})
         bases = {split_delta(feature)[0] for feature in features}
-        self._raw = {self._NEEDS.get(base, base) for base in bases}
+        self._raw = {needs.get(base, base) for base in bases}
         self._of_power = self._raw & {"chroma", "flatness"}
         self._of_magnitude = self._raw & {*self._MOMENTS, "contrast"}
         (self._of_power if settings.power == 2.0 else self._of_magnitude).update(

@@ -56,7 +56,8 @@ class FrameFeatures(FrameTransformer):
         Name of a window of :func:`scipy.signal.get_window` that takes no parameter.
 
     power : {1.0, 2.0}, default=2.0
-        Exponent of the magnitude spectrum in the mel bands: 1 for amplitude, 2 for power.
+        Exponent of the magnitude spectrum in the mel bands: 1 for amplitude, 2 for power. The
+        decibels of log-mel and MFCC are an amplitude's or a power's accordingly.
 
     n_mels : int, default=128
         Number of mel bands.

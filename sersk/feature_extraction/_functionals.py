@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import Tags, gen_batches
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from .._utils._compile import numba_usable
+from .._utils._compile import numba_usable, require_numba
 from .._utils._lengths import valid_lengths
+from .._utils._threads import map_in_threads
 
 # Clips whose frames are held in double precision at once.
 _CLIPS_AT_ONCE = 32
@@ -270,8 +269,9 @@ class Functionals(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `statistics` holds an unknown name, a clip holds infinity or NaN before its end, or
-            `backend` is "numba" where that cannot be used.
+            If `statistics` holds an unknown name, or a clip holds infinity or NaN before its end.
+        SerskError
+            If `backend` is "numba" where that cannot be used.
         """
         self._validate_params()
         self._resolve_statistics()
@@ -293,14 +293,8 @@ class Functionals(TransformerMixin, BaseEstimator):
             describe(some, lengths, self.statistics, vectors[clips])
 
         batches = list(gen_batches(len(X), clips_at_once))
-        n_threads = min(effective_n_jobs(self.n_jobs), len(batches))
-        if n_threads > 1:
-            # Sorting and the kernels run without the interpreter's lock.
-            with ThreadPoolExecutor(n_threads) as pool:
-                list(pool.map(describe_some, batches))
-        else:
-            for clips in batches:
-                describe_some(clips)
+        # Sorting and the kernels run without the interpreter's lock.
+        map_in_threads(describe_some, batches, self.n_jobs)
         return vectors.reshape(len(X), -1)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
@@ -355,13 +349,9 @@ class Functionals(TransformerMixin, BaseEstimator):
     def _use_kernels(self) -> bool:
         if self.backend == "numpy":
             return False
-        usable = numba_usable()
-        if self.backend == "numba" and not usable:
-            raise ValueError(
-                "backend='numba' cannot be used: numba cannot be imported, or SERSK_NUMBA=0 or "
-                "NUMBA_DISABLE_JIT in the environment switches it off. Use backend='auto'."
-            )
-        return usable
+        if self.backend == "numba":
+            require_numba()
+        return numba_usable()
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

@@ -164,7 +164,7 @@ class KernelStages(Stages):
         if self._cosines is None:
             half = (s.n_mels + 1) // 2
             table = cosine_table(s.n_mels, s.n_mfcc, s.lifter)[:, :half]
-            self._cosines = np.ascontiguousarray(table, dtype=self.dtype)
+            self._cosines = np.array(table, dtype=self.dtype, order="C")
             self._folded = np.empty((2, half * LANES), dtype=self.dtype)
         out = self.rows("mfcc", s.n_mfcc, n_frames)
         _kernels.cosine_transform_of_rows(log_mel, n_frames, self._cosines, *self._folded, out)

@@ -11,6 +11,9 @@ and the few functions below it. LLVM maps it to whatever the processor has.
 
 Kernels take arrays that the callers made, contiguous and of one precision, and are compiled for
 both. They see no padding and no NaN. What each must equal stands in `_stages.ScipyStages`.
+
+All is in one file because numba keeps compiled kernels on disk, and notices a change in the file of
+a kernel, not one in what the kernel takes from another file.
 """
 
 # This is numba's language, which has types of its own.
@@ -293,6 +296,16 @@ def peaks_among(typingctx, below, here, above, floor):
         return builder.zext(bits, context.get_value_type(types.intp))
 
     return types.intp(below, here, above, floor), codegen
+
+
+@intrinsic
+def lowest_bit(typingctx, bits):
+    """Give the place of the lowest bit that is set; there must be one."""
+
+    def codegen(context, builder, sig, args):
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return bits(bits), codegen
 
 
 # Of each type: the integer's width, the mantissa's bits, the exponent's offset. ``magic`` are the
@@ -658,7 +671,7 @@ def append_peaks(power, n_frames, n_bins, lowest, highest, threshold, bins, heig
     for group in range(-(-n_frames // LANES)):
         at = group * n_bins * LANES
         # The last group may have lanes that are no frames of the clip.
-        n_lanes = min(n_frames - group * LANES, LANES)
+        frames_of_group = (1 << min(n_frames - group * LANES, LANES)) - 1
         top = load(power, at)
         for k in range(1, n_bins):
             top = larger(load(power, at + k * LANES), top)
@@ -668,20 +681,20 @@ def append_peaks(power, n_frames, n_bins, lowest, highest, threshold, bins, heig
             peaks = peaks_among(
                 load(power, i - LANES), load(power, i), load(power, i + LANES), floor
             )
-            if peaks == 0:
-                continue
-            for lane in range(n_lanes):
-                if peaks >> lane & 1:
-                    below = power[i + lane - LANES]
-                    here = power[i + lane]
-                    above = power[i + lane + LANES]
-                    curve = above + below - 2 * here
-                    slope = (above - below) / 2
-                    # A vertex farther than a bin away belongs to no peak here.
-                    shift = 0.0 if abs(slope) >= abs(curve) else -slope / curve
-                    bins[count] = k + shift
-                    heights[count] = here + 0.5 * slope * shift
-                    count += 1
+            peaks &= frames_of_group
+            while peaks:
+                j = i + lowest_bit(peaks)
+                peaks &= peaks - 1
+                below = power[j - LANES]
+                here = power[j]
+                above = power[j + LANES]
+                curve = above + below - 2 * here
+                slope = (above - below) / 2
+                # A vertex farther than a bin away belongs to no peak here.
+                shift = 0.0 if abs(slope) >= abs(curve) else -slope / curve
+                bins[count] = k + shift
+                heights[count] = here + 0.5 * slope * shift
+                count += 1
     return count
 
 
@@ -947,16 +960,21 @@ def deltas_of_rows(rows, n_frames, coefficients, out):
     for row in range(rows.shape[0]):
         source = row * rows.shape[1]
         target = row * out.shape[1]
+        # Less the first frame, what does not move has derivatives of 0, not of rounding errors.
+        level = rows[row, 0]
+        levels = splat(level)
         for t in range(0, n_frames - width + 1, LANES):
             total = zero
             for k in range(width):
-                total = muladd(splat(coefficients[middle, k]), load(rows, source + t + k), total)
+                x = load(rows, source + t + k) - levels
+                total = muladd(splat(coefficients[middle, k]), x, total)
             store(out, target + middle + t, total)
         for place in range(middle):
             start = 0.0
             end = 0.0
             for k in range(width):
-                start += coefficients[place, k] * rows[row, k]
-                end += coefficients[width - 1 - place, k] * rows[row, n_frames - width + k]
+                start += coefficients[place, k] * (rows[row, k] - level)
+                x = rows[row, n_frames - width + k] - level
+                end += coefficients[width - 1 - place, k] * x
             out[row, place] = start
             out[row, n_frames - 1 - place] = end

@@ -382,6 +382,8 @@ class LogMelSpectrogram(FrameTransformer):
         ------
         ValueError
             If a waveform holds infinity, or NaN before its end.
+        SerskError
+            If `backend` or `device` asks for what is not there.
         """
         frames = super().transform(X)
         n_clips, _, n_frames = frames.shape

@@ -56,7 +56,7 @@ class Pitch(FrameTransformer):
     :math:`d(\tau) = \sum_n (x_n - x_{n + \tau})^2`, the first :math:`\tau` where
     :math:`d(\tau) \tau / \sum_{j \le \tau} d(j)` has a trough below the threshold, or the deepest
     trough if none is. It gives a frequency for silence and noise too. pYIN weighs many thresholds
-    and finds the likeliest path with a hidden Markov model [2]_; it has three features: ``f0``
+    and finds the likeliest path with a hidden Markov model [2]_; it has three features: ``f0_pyin``
     (where there is no voice the best guess, not NaN, which would mean that there is no frame),
     ``voiced`` (0 or 1) and ``voiced_probability``.
 

@@ -149,7 +149,9 @@ def centroid(samples: Samples, s: FrameSettings) -> Rows:
     import librosa
 
     magnitude = _spectrogram(samples, s, 1.0)
-    return np.asarray(librosa.feature.spectral_centroid(S=magnitude, sr=s.sample_rate))
+    return np.asarray(
+        librosa.feature.spectral_centroid(S=magnitude, sr=s.sample_rate, n_fft=s.n_fft)
+    )
 
 
 def bandwidth(samples: Samples, s: FrameSettings) -> Rows:
@@ -157,7 +159,9 @@ def bandwidth(samples: Samples, s: FrameSettings) -> Rows:
     import librosa
 
     magnitude = _spectrogram(samples, s, 1.0)
-    return np.asarray(librosa.feature.spectral_bandwidth(S=magnitude, sr=s.sample_rate))
+    return np.asarray(
+        librosa.feature.spectral_bandwidth(S=magnitude, sr=s.sample_rate, n_fft=s.n_fft)
+    )
 
 
 def rolloff(samples: Samples, s: FrameSettings) -> Rows:
@@ -166,7 +170,9 @@ def rolloff(samples: Samples, s: FrameSettings) -> Rows:
 
     magnitude = _spectrogram(samples, s, 1.0)
     return np.asarray(
-        librosa.feature.spectral_rolloff(S=magnitude, sr=s.sample_rate, roll_percent=s.roll_percent)
+        librosa.feature.spectral_rolloff(
+            S=magnitude, sr=s.sample_rate, n_fft=s.n_fft, roll_percent=s.roll_percent
+        )
     )
 
 
@@ -185,7 +191,11 @@ def contrast(samples: Samples, s: FrameSettings) -> Rows:
     magnitude = _spectrogram(samples, s, 1.0)
     return np.asarray(
         librosa.feature.spectral_contrast(
-            S=magnitude, sr=s.sample_rate, n_bands=s.n_bands, quantile=s.quantile
+            S=magnitude,
+            sr=s.sample_rate,
+            n_fft=s.n_fft,
+            n_bands=s.n_bands,
+            quantile=s.quantile,
         )
     )
 

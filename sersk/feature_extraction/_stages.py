@@ -144,7 +144,7 @@ class Stages(ABC):
         out = self.rows("deltas", len(rows), n_frames)
         if n_frames < DELTA_WIDTH:
             half = DELTA_WIDTH // 2
-            held = np.pad(rows[:, :n_frames], ((0, 0), (half, half)), mode="edge")
+            held = np.pad(rows[:, :n_frames] - rows[:, :1], ((0, 0), (half, half)), mode="edge")
             middle = delta_coefficients(order, DELTA_WIDTH)[half]
             out[:, :n_frames] = sliding_window_view(held, DELTA_WIDTH, axis=1) @ middle
         else:
@@ -283,7 +283,9 @@ class ScipyStages(Stages):
     def _deltas(self, rows: Rows, n_frames: int, order: int, out: Rows) -> None:
         coefficients = delta_coefficients(order, DELTA_WIDTH).astype(self.dtype)
         half = DELTA_WIDTH // 2
-        windows = sliding_window_view(rows[:, :n_frames], DELTA_WIDTH, axis=1)
+        # Less the first frame, what does not move has derivatives of 0, not of rounding errors.
+        moving = rows[:, :n_frames] - rows[:, :1]
+        windows = sliding_window_view(moving, DELTA_WIDTH, axis=1)
         out[:, half : n_frames - half] = windows @ coefficients[half]
         out[:, :half] = windows[:, 0] @ coefficients[:half].T
         out[:, n_frames - half : n_frames] = windows[:, -1] @ coefficients[half + 1 :].T

@@ -158,8 +158,8 @@ class RMSEnergy(FrameTransformer):
     >>> from sersk.feature_extraction import RMSEnergy
     >>> tone = np.sin(2 * np.pi * 400 * np.arange(16000) / 16000)
     >>> level = RMSEnergy().fit_transform([tone])
-    >>> level.shape, round(float(level[0, 0, 16]), 3)
-    ((1, 1, 32), 0.707)
+    >>> level.shape, round(float(level[0, 0, 16]), 2)
+    ((1, 1, 32), 0.71)
     """
 
     _parameter_constraints: dict[str, list[Any]] = {

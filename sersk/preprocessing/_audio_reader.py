@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import Tags, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._utils._array_output import ArrayOutputMixin
 from .._utils._clip_table import ClipTable, as_clip_table
 from .._utils._decoding import ClipRegion, clip_length, read_clip
 from .._utils._lengths import valid_lengths
+from .._utils._threads import map_in_threads
 from ..exceptions import AudioReadError, ClipCutWarning, UnreadableAudioWarning
 
 # Files handed to a thread at once: enough to hide the cost of handing over.
@@ -213,16 +213,12 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
         for row, region in enumerate(regions):
             rows_of.setdefault(region, []).append(row)
         distinct = list(rows_of)
-        # Threads write into the one output array: that takes shared memory, whatever the backend.
-        found = Parallel(n_jobs=self.n_jobs, require="sharedmem")(
-            delayed(_read_into)(
-                waveforms,
-                [(region, rows_of[region]) for region in distinct[some]],
-                self.sample_rate,
-                self.on_error == "raise",
-            )
-            for some in gen_batches(len(distinct), _FILES_A_TASK)
-        )
+
+        def read(some: slice) -> list[int | AudioReadError]:
+            wanted = [(region, rows_of[region]) for region in distinct[some]]
+            return _read_into(waveforms, wanted, self.sample_rate, self.on_error == "raise")
+
+        found = map_in_threads(read, gen_batches(len(distinct), _FILES_A_TASK), self.n_jobs)
         outcomes = [outcome for batch in found for outcome in batch]
         self._note_failures(outcome for outcome in outcomes if isinstance(outcome, AudioReadError))
         self._warn_of_cut_clips(
@@ -234,10 +230,11 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
         distinct = list(dict.fromkeys(self._regions(table)))
         if not distinct:
             return []
-        found = Parallel(n_jobs=self.n_jobs, require="sharedmem")(
-            delayed(_measure)(distinct[some], self.sample_rate, self.on_error == "raise")
-            for some in gen_batches(len(distinct), _FILES_A_TASK)
-        )
+
+        def measure(some: slice) -> list[int | AudioReadError]:
+            return _measure(distinct[some], self.sample_rate, self.on_error == "raise")
+
+        found = map_in_threads(measure, gen_batches(len(distinct), _FILES_A_TASK), self.n_jobs)
         outcomes = [outcome for batch in found for outcome in batch]
         # `transform` meets them again and warns then.
         self.failed_ = {

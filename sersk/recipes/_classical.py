@@ -56,7 +56,7 @@ def svm_functionals(
         training, and predicted from the training part's mean features.
 
     n_jobs : int, default=None
-        Threads that read.
+        Threads that read and that compute features.
 
     random_state : int, default=0
         Seed of the oversampling.
@@ -90,8 +90,8 @@ def svm_functionals(
             ("oversample", RandomOverSampler(random_state=random_state)),
             ("read", reader),
             ("drop", DropUnreadable()),
-            ("mfcc", MFCC(sample_rate=sample_rate, n_mfcc=n_mfcc)),
-            ("functionals", Functionals(statistics=statistics)),
+            ("mfcc", MFCC(sample_rate=sample_rate, n_mfcc=n_mfcc, n_jobs=n_jobs)),
+            ("functionals", Functionals(statistics=statistics, n_jobs=n_jobs)),
             # While predicting, the row of an unreadable clip is still there, all NaN.
             ("impute", SimpleImputer()),
             ("scale", StandardScaler()),

@@ -20,6 +20,8 @@ STEPS = {
     "zcr": lambda p: 1 / p.get("n_fft", 2048),
 }
 MAX_SHARE = {"rolloff": 1e-3, "zcr": 1e-3, "yin": 5e-3}
+# One more in a thousand is chance, where a set has hardly more than a thousand frames.
+FEW = 2
 
 PARAMETERS = {
     "defaults": {},
@@ -35,7 +37,8 @@ PARAMETERS = {
         "n_bands": 4, "quantile": 0.2, "pitch_fmin": 70.0, "tuning": -0.2,
     },
     "48 kHz": {"sample_rate": 48000, "n_fft": 4096, "hop_length": 4096, "window": "blackman"},
-    "odd": {"n_fft": 1023, "hop_length": 511, "n_mels": 40, "n_mfcc": 13},
+    # librosa estimates the tuning of an odd transform as if it were one sample shorter.
+    "odd": {"n_fft": 1023, "hop_length": 511, "n_mels": 40, "n_mfcc": 13, "tuning": 0.0},
     "composite": {"n_fft": 1500, "hop_length": 777, "win_length": 1499, "n_mels": 60},
 }  # fmt: skip
 
@@ -79,7 +82,8 @@ def test_equals_librosa(expected, all_features, clips, padded, backend, precisio
             tolerance = TOLERANCE_DB[precision]
         if feature in MAX_SHARE:
             elsewhere = error > tolerance
-            assert elsewhere.sum() <= MAX_SHARE[feature] * np.isfinite(truth).sum(), feature
+            allowed = max(MAX_SHARE[feature] * np.isfinite(truth).sum(), FEW)
+            assert elsewhere.sum() <= allowed, feature
             if feature in STEPS:
                 assert (error[elsewhere] <= 1.001 * STEPS[feature](parameters)).all(), feature
         else:
@@ -87,10 +91,11 @@ def test_equals_librosa(expected, all_features, clips, padded, backend, precisio
 
 
 @pytest.mark.parametrize("backend", ["numba", "scipy", "reference"])
-def test_clips_of_silence_and_of_one_tone(by_librosa, all_features, padded, backend):
+def test_silence_a_tone_and_a_click(by_librosa, all_features, padded, backend):
     """Where nearly all bins hold nothing but rounding errors, double precision still agrees."""
     time = np.arange(8000) / 16000
-    clips = [np.zeros(8000), np.ones(3000), np.sin(2 * np.pi * 1000 * time), np.ones(1)]
+    tone = np.sin(2 * np.pi * 1000 * time)
+    clips = [np.zeros(8000), np.ones(3000), tone, np.eye(1, 4000, 2000)[0], np.ones(1)]
     features = [f for f in all_features if f not in MAX_SHARE]
     frames = FrameFeatures(features=features, tuning=0.0, backend=backend).transform(padded(clips))
     for found, clip in zip(frames, clips, strict=True):
@@ -102,6 +107,24 @@ def test_clips_of_silence_and_of_one_tone(by_librosa, all_features, padded, back
                 scale = TOLERANCE["exact"] * np.abs(truth).max() + 1e-12
             assert np.abs(part - truth).max() <= scale, feature
             rows += len(truth)
+
+
+@pytest.mark.parametrize("parameters", [{"n_fft": 8192}, {"hop_length": 100}], ids=str)
+def test_a_long_clip_is_one_piece(by_librosa, parameters):
+    """Clips are worked on in stretches of frames; all of them decide about the tuning."""
+    rng = np.random.default_rng(0)
+    time = np.arange(20 * 16000) / 16000
+    clip = np.sin(2 * np.pi * np.cumsum(200 + 100 * np.sin(time)) / 16000) * np.cos(2 * time)
+    clip += rng.normal(scale=0.05, size=len(clip))
+    features = ["mel", "log_mel_delta", "chroma", "rms", "centroid", "contrast"]
+    for backend in ("numba", "scipy"):
+        frames = FrameFeatures(features=features, backend=backend, **parameters).transform([clip])
+        truth = by_librosa(features, clip, **parameters)
+        parts = np.split(frames[0], np.cumsum([len(rows) for rows in truth])[:-1])
+        for feature, found, wanted in zip(features, parts, truth, strict=True):
+            tolerance = TOLERANCE_DB["exact"] if feature in IN_DB else TOLERANCE["exact"]
+            scale = 1 if feature in IN_DB else np.abs(wanted).max()
+            assert np.abs(found - wanted).max() <= tolerance * scale, (backend, feature)
 
 
 @pytest.mark.parametrize("backend", ["auto", "reference"])

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sersk.exceptions import SerskError
 from sersk.feature_extraction import Functionals
 from sersk.feature_extraction._functionals import _STATISTICS, DEFAULT_STATISTICS
 
@@ -151,7 +152,7 @@ def test_numba_where_it_cannot_be_used(monkeypatch):
     expected = Functionals(backend="numpy").fit_transform(frames)
     monkeypatch.setenv("SERSK_NUMBA", "0")
     assert_array_equal(Functionals().fit_transform(frames), expected)
-    with pytest.raises(ValueError, match=r"backend='numba' cannot be used.*backend='auto'"):
+    with pytest.raises(SerskError, match=r"backend='numba' cannot be used.*backend='auto'"):
         Functionals(backend="numba").transform(frames)
 
 
