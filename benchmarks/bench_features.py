@@ -201,9 +201,16 @@ def reading_rows() -> list[list[object]]:
         plain = 1000 * found["librosa"] / 320
         times = [1000 * found[key] / 320 for key in ("exact", "fast")]
         rows.append(
-            [f"read {sample_rate // 1000} kHz WAV, then the 182", f"{plain:.1f}", ""]
-            + [f"{times[0]:.2f} ({plain / times[0]:.0f}x)", ""]
-            + [f"{times[1]:.2f} ({plain / times[1]:.0f}x)", "", f"{found['control']:.2f}x"]
+            [
+                f"read {sample_rate // 1000} kHz WAV, then the 182",
+                f"{plain:.1f}",
+                "",
+                f"{times[0]:.2f} ({plain / times[0]:.0f}x)",
+                "",
+                f"{times[1]:.2f} ({plain / times[1]:.0f}x)",
+                "",
+                f"{found['control']:.2f}x",
+            ]
         )
     return rows
 
@@ -275,8 +282,8 @@ def main() -> None:
             "control: soxr alone, two against one",
         ],
         rows,
-        "Each row is one process with one thread of BLAS, librosa and ours in turn; the smallest of "
-        "7 rounds (5 with reading), input and output float32. The librosa loop calls each "
+        "Each row is one process with one thread of BLAS, librosa and ours in turn; the smallest "
+        "of 7 rounds (5 with reading), input and output float32. The librosa loop calls each "
         "feature by itself, with librosa's defaults but for the sample rate; with reading, "
         '`librosa.load(res_type="soxr_hq")` before it. Reading is `AudioReader(n_jobs=2)` and '
         "`FrameFeatures(n_jobs=2)`, 64 clips at a time, files in the disk cache.\n\n"

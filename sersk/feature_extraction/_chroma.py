@@ -77,11 +77,14 @@ class Chroma(FrameTransformer):
     then the power is summed [1]_. A silent frame has zeros.
 
     The tuning of a clip is the most frequent deviation of its stronger spectral peaks from the
-    semitones. It jumps: a rounding error can move it to the next step of 0.01. In speech it means
-    little; ``tuning=0.0`` is steadier and saves a third of the time.
+    semitones. It jumps: where two deviations are nearly as frequent, a rounding error decides. That
+    happens in about one clip in a hundred, most often where frames hold a few samples that are not
+    zero; librosa itself differs as often between single and double precision. In speech the tuning
+    means little; ``tuning=0.0`` is steadier and saves time. (For an odd `n_fft`, librosa estimates
+    it as if `n_fft` were one less; here it is not.)
 
     Single precision (``fft_precision="fast"``) differs from double by less than 1e-5 of the
-    feature's largest magnitude, and 0.002 dB in logarithms.
+    feature's largest magnitude, and 0.002 dB in logarithms within 80 dB of the loudest.
 
     References
     ----------
@@ -223,7 +226,7 @@ class Tonnetz(FrameTransformer):
     8.8 kHz.
 
     Single precision (``fft_precision="fast"``) differs from double by less than 1e-5 of the
-    feature's largest magnitude, and 0.002 dB in logarithms.
+    feature's largest magnitude, and 0.002 dB in logarithms within 80 dB of the loudest.
 
     References
     ----------

@@ -16,6 +16,11 @@ from ._stages import ScipyStages, Stages
 Samples = NDArray[np.floating]
 Rows = NDArray[np.floating]
 
+_SHAPES = {"centroid", "bandwidth", "rolloff", "flatness", "contrast"}
+
+# Energy of a clip whose powers, and their sums, single precision can hold.
+_SINGLE_RANGE = (1e-16, 1e28)
+
 _DELTAS = {"_delta": 1, "_delta2": 2}
 
 _NAMES: dict[str, Callable[[FrameSettings], list[str]]] = {
@@ -161,6 +166,22 @@ class SharedSpectrumExtractor(ClipExtractor):
         #: Rows of what is computed stretch by stretch.
         self._sizes = {name: size for name, size in sizes.items() if name in needed}
 
+        self._in_double: SharedSpectrumExtractor | None = None
+
+    def __call__(self, samples: Samples, out: Rows) -> None:
+        if self._stages.dtype == np.float32:
+            # Overflow to infinity is one of the answers asked for.
+            with np.errstate(over="ignore"):
+                energy = np.dot(samples, samples)
+            if energy and not _SINGLE_RANGE[0] < energy < _SINGLE_RANGE[1]:
+                if self._in_double is None:
+                    self._in_double = SharedSpectrumExtractor(
+                        self.features, self.settings, type(self._stages), np.float64
+                    )
+                self._in_double(samples, out)
+                return
+        super().__call__(samples, out)
+
     def _begin(self, samples: Samples, n_frames: int) -> dict[str, Rows]:
         s, stages = self.settings, self._stages
         rows = {name: stages.rows(name, size, n_frames) for name, size in self._sizes.items()}
@@ -303,12 +324,13 @@ def make_extractor(
     """Make the extractor of one thread."""
     if backend == "reference":
         return ReferenceExtractor(features, settings)
-    # The valleys of the contrast lie as deep as the rounding errors of a transform in single
-    # precision.
-    exact = fft_precision == "exact" or "contrast" in features
+    # Nearly empty bins hold the rounding errors of a transform in single precision: the shape of a
+    # spectrum would be made of them.
+    exact = fft_precision == "exact" or not _SHAPES.isdisjoint(features)
     dtype: Precision = np.float64 if exact else np.float32
+    stages: type[Stages] = ScipyStages
     if backend == "numba":
         from ._kernel_stages import KernelStages
 
-        return SharedSpectrumExtractor(features, settings, KernelStages, dtype)
-    return SharedSpectrumExtractor(features, settings, ScipyStages, dtype)
+        stages = KernelStages
+    return SharedSpectrumExtractor(features, settings, stages, dtype)

@@ -141,8 +141,8 @@ class FrameFeatures(FrameTransformer):
     not here, its default holds.
 
     Single precision (``fft_precision="fast"``) differs from double by less than 1e-5 of the
-    feature's largest magnitude, and 0.002 dB in logarithms.
-    With ``"contrast"`` among the features everything is computed in double precision.
+    feature's largest magnitude, and 0.002 dB in logarithms within 80 dB of the loudest.
+    With one of the spectral shape among the features everything is computed in double precision.
 
     Examples
     --------

@@ -18,11 +18,10 @@ from ._settings import (
     chroma_bank,
     contrast_bands,
     cosine_table,
-    delta_coefficients,
     mel_bank,
     window_table,
 )
-from ._stages import DELTA_WIDTH, PEAK_THRESHOLD, TUNING_EDGES, Rows, Stages, peak_range
+from ._stages import PEAK_THRESHOLD, TUNING_EDGES, Rows, Stages, peak_range
 
 # Numbers of a spectrum held at once: 192 frames of 1025 bins, which a second cache holds in double
 # precision.
@@ -170,9 +169,8 @@ class KernelStages(Stages):
         _kernels.cosine_transform_of_rows(log_mel, n_frames, self._cosines, *self._folded, out)
         return out
 
-    def _deltas(self, rows: Rows, n_frames: int, order: int, out: Rows) -> None:
-        coefficients = delta_coefficients(order, DELTA_WIDTH).astype(self.dtype)
-        _kernels.deltas_of_rows(rows, n_frames, coefficients, out)
+    def _deltas(self, rows: Rows, n_frames: int, weights: Rows, out: Rows) -> None:
+        _kernels.filter_rows(rows, n_frames, weights, out)
 
 
 class _FourierTables(NamedTuple):

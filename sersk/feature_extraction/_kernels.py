@@ -690,7 +690,7 @@ def append_peaks(power, n_frames, n_bins, lowest, highest, threshold, bins, heig
                 above = power[j + LANES]
                 curve = above + below - 2 * here
                 slope = (above - below) / 2
-                # A vertex farther than a bin away belongs to no peak here.
+                # On a flat top rounding may leave no curve: then the peak is where it is.
                 shift = 0.0 if abs(slope) >= abs(curve) else -slope / curve
                 bins[count] = k + shift
                 heights[count] = here + 0.5 * slope * shift
@@ -947,34 +947,21 @@ def cosine_transform_of_rows(rows, n_frames, cosines, sums, differences, out):
                 store(out, k3 * out.shape[1] + t, d)
 
 
-@compiled(*_precisions("void(T[:, ::1], intp, T[:, ::1], T[:, ::1])"))
-def deltas_of_rows(rows, n_frames, coefficients, out):
-    """Savitzky-Golay derivative of each row of at least as many frames as the filter is wide.
+@compiled(*_precisions("void(T[:, ::1], intp, T[::1], T[:, ::1])"))
+def filter_rows(rows, n_frames, weights, out):
+    """Weigh the frames around each frame of each row, where all of them are in the clip.
 
-    Row p of `coefficients` gives the derivative at place p of a window. Rows of `rows` and `out`
-    must be longer than the clip by two groups of lanes.
+    Rows of `rows` and `out` must be longer than the clip by two groups of lanes.
     """
-    width = coefficients.shape[1]
-    middle = width // 2
+    width = len(weights)
     zero = zeros_like(rows)
     for row in range(rows.shape[0]):
         source = row * rows.shape[1]
-        target = row * out.shape[1]
+        target = row * out.shape[1] + width // 2
         # Less the first frame, what does not move has derivatives of 0, not of rounding errors.
-        level = rows[row, 0]
-        levels = splat(level)
+        level = splat(rows[row, 0])
         for t in range(0, n_frames - width + 1, LANES):
             total = zero
             for k in range(width):
-                x = load(rows, source + t + k) - levels
-                total = muladd(splat(coefficients[middle, k]), x, total)
-            store(out, target + middle + t, total)
-        for place in range(middle):
-            start = 0.0
-            end = 0.0
-            for k in range(width):
-                start += coefficients[place, k] * (rows[row, k] - level)
-                x = rows[row, n_frames - width + k] - level
-                end += coefficients[width - 1 - place, k] * x
-            out[row, place] = start
-            out[row, n_frames - 1 - place] = end
+                total = muladd(splat(weights[k]), load(rows, source + t + k) - level, total)
+            store(out, target + t, total)

@@ -92,7 +92,7 @@ class MelSpectrogram(FrameTransformer):
     :math:`p` the exponent. Around the clip there is silence.
 
     Single precision (``fft_precision="fast"``) differs from double by less than 1e-5 of the
-    feature's largest magnitude, and 0.002 dB in logarithms.
+    feature's largest magnitude, and 0.002 dB in logarithms within 80 dB of the loudest.
 
     References
     ----------
@@ -283,7 +283,7 @@ class LogMelSpectrogram(FrameTransformer):
     beyond its ends (librosa's ``mode="nearest"``), so a clip of one frame has derivatives of 0.
 
     Single precision (``fft_precision="fast"``) differs from double by less than 1e-5 of the
-    feature's largest magnitude, and 0.002 dB in logarithms.
+    feature's largest magnitude, and 0.002 dB in logarithms within 80 dB of the loudest.
 
     References
     ----------

@@ -107,7 +107,7 @@ class MFCC(FrameTransformer):
     beyond its ends (librosa's ``mode="nearest"``), so a clip of one frame has derivatives of 0.
 
     Single precision (``fft_precision="fast"``) differs from double by less than 1e-5 of the
-    feature's largest magnitude, and 0.002 dB in logarithms.
+    feature's largest magnitude, and 0.002 dB in logarithms within 80 dB of the loudest.
 
     References
     ----------

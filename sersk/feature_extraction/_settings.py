@@ -242,14 +242,14 @@ def contrast_bands(
 
 
 @lru_cache(maxsize=16)
-def delta_coefficients(order: int, width: int) -> NDArray[np.float64]:
-    """Make the Savitzky-Golay filters: row p is the derivative at place p of a window."""
+def delta_filter(order: int, width: int) -> NDArray[np.float64]:
+    """Make the Savitzky-Golay filter whose polynomial's degree is the derivative's order.
+
+    That derivative of that polynomial is constant: it holds for every place of the window.
+    """
     from scipy.signal import savgol_coeffs
 
-    filters = [
-        savgol_coeffs(width, order, deriv=order, pos=place, use="dot") for place in range(width)
-    ]
-    return _frozen(np.array(filters))
+    return _frozen(savgol_coeffs(width, order, deriv=order, use="dot"))
 
 
 @lru_cache(maxsize=16)

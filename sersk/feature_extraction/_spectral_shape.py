@@ -62,9 +62,6 @@ class SpectralShape(FrameTransformer):
         times slower, ``"reference"`` is librosa, clip by clip. ``"auto"`` takes the kernels where
         they can; so does ``"numba"``, which is an error where numba is missing.
 
-    fft_precision : {"exact", "fast"}, default="exact"
-        ``"exact"`` computes in double precision, ``"fast"`` in single. See Notes.
-
     n_jobs : int, default=None
         Number of threads. ``None`` means 1 unless in a :obj:`joblib.parallel_config` context, -1
         all processors. The result does not depend on it.
@@ -92,10 +89,8 @@ class SpectralShape(FrameTransformer):
     contrast of a band is the level of its strongest bins over that of its weakest [1]_. Silence has
     a centroid, bandwidth, rolloff and contrast of 0 and a flatness of 1.
 
-    Single precision (``fft_precision="fast"``) differs from double by less than 1e-5 of the
-    feature's largest magnitude, and 0.002 dB in logarithms.
-    The contrast is always computed in double precision: its valleys lie where single precision has
-    its rounding errors.
+    All is computed in double precision: single precision has its rounding errors in nearly empty
+    bins, and the shape would be made of them.
 
     References
     ----------
@@ -126,7 +121,6 @@ class SpectralShape(FrameTransformer):
         "n_bands": [Interval(Integral, 1, None, closed="left")],
         "quantile": [Interval(Real, 0, 1, closed="neither")],
         "backend": [StrOptions({"auto", "numba", "scipy", "reference"})],
-        "fft_precision": [StrOptions({"exact", "fast"})],
         "n_jobs": [Integral, None],
     }
 
@@ -144,7 +138,6 @@ class SpectralShape(FrameTransformer):
         n_bands: int = 6,
         quantile: float = 0.02,
         backend: Literal["auto", "numba", "scipy", "reference"] = "auto",
-        fft_precision: Literal["exact", "fast"] = "exact",
         n_jobs: int | None = None,
     ) -> None:
         self.features = features
@@ -158,7 +151,6 @@ class SpectralShape(FrameTransformer):
         self.n_bands = n_bands
         self.quantile = quantile
         self.backend = backend
-        self.fft_precision = fft_precision
         self.n_jobs = n_jobs
 
     def _settings(self) -> FrameSettings:

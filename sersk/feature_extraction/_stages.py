@@ -20,7 +20,7 @@ from ._settings import (
     chroma_bank,
     contrast_bands,
     cosine_table,
-    delta_coefficients,
+    delta_filter,
     mel_bank,
     window_table,
 )
@@ -142,13 +142,16 @@ class Stages(ABC):
         """Derive rows over time; where a clip is shorter than the filter, its ends are held."""
         # Each feature is copied out before the next is derived.
         out = self.rows("deltas", len(rows), n_frames)
+        half = DELTA_WIDTH // 2
         if n_frames < DELTA_WIDTH:
-            half = DELTA_WIDTH // 2
             held = np.pad(rows[:, :n_frames] - rows[:, :1], ((0, 0), (half, half)), mode="edge")
-            middle = delta_coefficients(order, DELTA_WIDTH)[half]
-            out[:, :n_frames] = sliding_window_view(held, DELTA_WIDTH, axis=1) @ middle
+            windows = sliding_window_view(held, DELTA_WIDTH, axis=1)
+            out[:, :n_frames] = windows @ delta_filter(order, DELTA_WIDTH)
         else:
-            self._deltas(rows, n_frames, order, out)
+            self._deltas(rows, n_frames, delta_filter(order, DELTA_WIDTH).astype(self.dtype), out)
+            # The first and last frames have no window of their own.
+            out[:, :half] = out[:, half : half + 1]
+            out[:, n_frames - half : n_frames] = out[:, n_frames - half - 1 : n_frames - half]
         return out
 
     @abstractmethod
@@ -156,8 +159,8 @@ class Stages(ABC):
         """Transform bands to cepstral coefficients, liftered."""
 
     @abstractmethod
-    def _deltas(self, rows: Rows, n_frames: int, order: int, out: Rows) -> None:
-        """Derive rows of at least `DELTA_WIDTH` frames."""
+    def _deltas(self, rows: Rows, n_frames: int, weights: Rows, out: Rows) -> None:
+        """Filter rows, where a whole window fits."""
 
 
 class ScipyStages(Stages):
@@ -211,7 +214,7 @@ class ScipyStages(Stages):
         peaks = np.nonzero((here > below) & (here >= above) & (here > floor))
         here, below, above = here[peaks], below[peaks], above[peaks]
         curve, slope = above + below - 2 * here, (above - below) / 2
-        # A vertex farther than a bin away belongs to no peak here.
+        # On a flat top rounding may leave no curve: then the peak is where it is.
         near = np.abs(slope) < np.abs(curve)
         shift = np.where(near, -slope / np.where(near, curve, 1), 0)
         self._bins.append((lowest + peaks[0] + shift).astype(np.float64))
@@ -280,15 +283,12 @@ class ScipyStages(Stages):
         # In single precision too the sum is taken in double: it costs nothing here.
         return (cosine_table(s.n_mels, s.n_mfcc, s.lifter) @ log_mel).astype(self.dtype)
 
-    def _deltas(self, rows: Rows, n_frames: int, order: int, out: Rows) -> None:
-        coefficients = delta_coefficients(order, DELTA_WIDTH).astype(self.dtype)
+    def _deltas(self, rows: Rows, n_frames: int, weights: Rows, out: Rows) -> None:
         half = DELTA_WIDTH // 2
         # Less the first frame, what does not move has derivatives of 0, not of rounding errors.
         moving = rows[:, :n_frames] - rows[:, :1]
         windows = sliding_window_view(moving, DELTA_WIDTH, axis=1)
-        out[:, half : n_frames - half] = windows @ coefficients[half]
-        out[:, :half] = windows[:, 0] @ coefficients[:half].T
-        out[:, n_frames - half : n_frames] = windows[:, -1] @ coefficients[half + 1 :].T
+        out[:, half : n_frames - half] = windows @ weights
 
 
 def peak_range(frequencies: NDArray[np.floating]) -> tuple[int, int]:

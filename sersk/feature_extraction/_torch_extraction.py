@@ -13,7 +13,7 @@ from ._extraction import feature_names, split_delta
 from ._settings import (
     FrameSettings,
     cosine_table,
-    delta_coefficients,
+    delta_filter,
     mel_bank,
     window_table,
 )
@@ -90,7 +90,7 @@ class _Tables:
         self.bank = self._put(bank)
         cosines = cosine_table(s.n_mels, s.n_mfcc, s.lifter)
         self.cosines = self._put(cosines)
-        self.deltas = {order: self._put(delta_coefficients(order, DELTA_WIDTH)) for order in (1, 2)}
+        self.deltas = {order: self._put(delta_filter(order, DELTA_WIDTH)) for order in (1, 2)}
         self.window_steps = torch.arange(DELTA_WIDTH, device=device)
 
     def _put(self, table: NDArray[np.floating]) -> Any:
@@ -146,8 +146,6 @@ class _Batch:
         power = self._known["mel"] ** (2 if s.power == 1.0 else 1)
         level = 10 * power.clamp(min=s.amin).log10()
         highest = level.masked_fill(self.padding[:, None], -float("inf")).amax((1, 2), keepdim=True)
-        # A clip without a frame has no highest level; what comes of it is masked.
-        highest = highest.masked_fill(highest.isinf(), 0.0)
         if s.top_db is not None:
             level = level.maximum(highest - s.top_db)
         if s.ref == "max":
@@ -161,15 +159,14 @@ class _Batch:
         width, half = DELTA_WIDTH, DELTA_WIDTH // 2
         steps = torch.arange(rows.shape[2], device=rows.device)
         count = self.n_frames[:, None].clamp(min=1)
-        # The window of a frame stays within the clip, so at its ends the frame is not in the
-        # middle; in clips shorter than a window it is, and the ends are held.
-        long = count >= width
-        start = torch.where(long, (steps - half).clamp(min=0).minimum(count - width), steps - half)
-        place = torch.where(long, (steps - start).clamp(0, width - 1), half)
+        # The window of a frame stays within the clip; in clips shorter than a window it does not,
+        # and their ends are held.
+        start = (steps - half).clamp(min=0).minimum(count - width)
+        start = torch.where(count >= width, start, steps - half)
+        rows = rows - rows[:, :, :1]
         out = torch.zeros_like(rows)
         for k in range(width):
             source = (start + k).clamp(min=0).minimum(count - 1)
-            weight = self.tables.deltas[order][place, k]
             index = source[:, None].expand(-1, rows.shape[1], -1)
-            out += weight[:, None] * rows.gather(2, index)
+            out += self.tables.deltas[order][k] * rows.gather(2, index)
         return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 
 from sersk.feature_extraction import (
     MFCC,
@@ -128,3 +129,14 @@ def test_parameters_of_what_is_not_asked_for_do_not_matter():
         features=["zcr", "rms"], n_mfcc=1000, n_mels=2000, fmax=1e9, n_bands=40, pitch_fmin=1e-3
     )
     assert stack.transform(np.ones((1, 1000))).shape == (1, 2, 2)
+
+
+@pytest.mark.parametrize("level", [1e-15, 1e-9, 1e15])
+def test_fast_holds_at_levels_beyond_single_precision(rng, level):
+    clip = level * rng.normal(size=(1, 4000)).astype(np.float32)
+    features = FrameFeatures(features=["mel", "chroma", "rms"], fft_precision="fast")
+    exact = clone(features).set_params(fft_precision="exact").transform(clip)
+    found = features.transform(clip)
+    for rows in (slice(0, 128), slice(128, 140), slice(140, 141)):
+        truth = exact[0, rows]
+        assert_allclose(found[0, rows], truth, rtol=0, atol=1e-5 * np.abs(truth).max())

@@ -29,9 +29,9 @@ TRANSFORMERS = [
 
 @pytest.fixture
 def waveforms(clips, padded):
-    """Also clips of no, one, and fewer than nine frames."""
-    none = np.empty(0)
-    return padded([*clips[:3], none, clips[4][:1], clips[4][:2048], clips[6], clips[7]])
+    """Also clips of no frame, of one, and of eight and nine at the default hop."""
+    short = [clips[4][:n_samples] for n_samples in (0, 1, 2048, 8 * 512 - 1, 8 * 512)]
+    return padded([*clips[:3], *short, clips[6], clips[7]])
 
 
 def assert_close(found, truth, transformer, precision):
