@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import _reference
 from ._settings import FrameSettings, Precision
-from ._stages import ScipyStages, Stages
+from ._stages import ScipyStages, Stages, decibels
 
 Samples = NDArray[np.floating]
 Rows = NDArray[np.floating]
@@ -87,7 +87,11 @@ class ClipExtractor(ABC):
         self.settings = settings
         sizes = [len(feature_names(feature, settings)) for feature in features]
         ends = np.cumsum(sizes)
-        self._places = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+        #: Of each feature: what it is derived from, how often, and its rows in the output.
+        self._parts = [
+            (*split_delta(feature), slice(end - size, end))
+            for feature, end, size in zip(features, ends, sizes, strict=True)
+        ]
 
     def __call__(self, samples: Samples, out: Rows) -> None:
         """Write all features of a clip of at least one sample.
@@ -101,23 +105,23 @@ class ClipExtractor(ABC):
         """
         n_frames = self.settings.n_frames(len(samples))
         results = self._begin(samples, n_frames)
-        for feature, place in zip(self.features, self._places, strict=True):
-            out[place, :n_frames] = self._compute(feature, samples, results)[:, :n_frames]
+        for base, order, place in self._parts:
+            rows = self._compute(base, order, samples, results)
+            out[place, :n_frames] = rows[:, :n_frames]
 
     def _begin(self, samples: Samples, n_frames: int) -> dict[str, Rows]:
         """Give what is known of a clip before the single features are asked for."""
         return {}
 
     @abstractmethod
-    def _compute(self, feature: str, samples: Samples, results: dict[str, Rows]) -> Rows:
+    def _compute(self, base: str, order: int, samples: Samples, results: dict[str, Rows]) -> Rows:
         """Give the rows of a feature; `results` keeps what others may use."""
 
 
 class ReferenceExtractor(ClipExtractor):
     """Each feature by librosa, from the beginning."""
 
-    def _compute(self, feature: str, samples: Samples, results: dict[str, Rows]) -> Rows:
-        base, order = split_delta(feature)
+    def _compute(self, base: str, order: int, samples: Samples, results: dict[str, Rows]) -> Rows:
         if base not in results:
             results[base] = _reference.COMPUTE[base](samples, self.settings)
         return _reference.delta(results[base], order) if order else results[base]
@@ -184,7 +188,8 @@ class SharedSpectrumExtractor(ClipExtractor):
 
     def _begin(self, samples: Samples, n_frames: int) -> dict[str, Rows]:
         s, stages = self.settings, self._stages
-        rows = {name: stages.rows(name, size, n_frames) for name, size in self._sizes.items()}
+        stages.begin(n_frames)
+        rows = {name: stages.rows(name, size) for name, size in self._sizes.items()}
 
         starts = range(0, n_frames, stages.n_frames_at_once)
         tuning_later = "chroma" in rows and s.tuning is None and len(starts) > 1
@@ -246,8 +251,7 @@ class SharedSpectrumExtractor(ClipExtractor):
         self._n_frames = n_frames
         return rows
 
-    def _compute(self, feature: str, samples: Samples, results: dict[str, Rows]) -> Rows:
-        base, order = split_delta(feature)
+    def _compute(self, base: str, order: int, samples: Samples, results: dict[str, Rows]) -> Rows:
         if base not in results:
             results[base] = self._derive(base, samples, results)
         if not order:
@@ -257,16 +261,7 @@ class SharedSpectrumExtractor(ClipExtractor):
     def _derive(self, base: str, samples: Samples, results: dict[str, Rows]) -> Rows:
         s, stages, n_frames = self.settings, self._stages, self._n_frames
         if base == "log_mel":
-            # Into rows of the stages' own shape, for what is derived from them.
-            level = stages.rows("log_mel", s.n_mels, n_frames)
-            mel, out = results["mel"][:, :n_frames], level[:, :n_frames]
-            if s.power == 1.0:
-                # Amplitudes: `amin` is that of their power.
-                ref = s.ref if isinstance(s.ref, str) else s.ref**2
-                decibels(mel**2, out, ref, s.amin, s.top_db)
-            else:
-                decibels(mel, out, s.ref, s.amin, s.top_db)
-            return level
+            return stages.level(results["mel"], n_frames)
         if base == "mfcc":
             if "log_mel" not in results:
                 results["log_mel"] = self._derive("log_mel", samples, results)
@@ -278,25 +273,6 @@ class SharedSpectrumExtractor(ClipExtractor):
             return np.asarray(librosa.feature.tonnetz(chroma=chroma, sr=s.sample_rate))
         # What is not taken from the spectrum: pitch, and the chroma of a constant-Q transform.
         return np.asarray(_reference.COMPUTE[base](samples, s))
-
-
-def decibels(
-    power: Rows,
-    out: Rows,
-    ref: float | str = 1.0,
-    amin: float = 1e-10,
-    top_db: float | None = 80.0,
-) -> None:
-    """Ten times the decimal logarithm, over a reference, at most `top_db` below the highest."""
-    np.maximum(power, amin, out=out)
-    np.log10(out, out=out)
-    out *= 10
-    highest = out.max()
-    if top_db is not None:
-        np.maximum(out, highest - top_db, out=out)
-    reference = highest if ref == "max" else 10 * np.log10(max(amin, float(ref)))
-    if reference:
-        out -= reference
 
 
 def _normalise(chroma: Rows, norm: float | None) -> None:

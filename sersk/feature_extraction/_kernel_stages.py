@@ -21,7 +21,7 @@ from ._settings import (
     mel_bank,
     window_table,
 )
-from ._stages import PEAK_THRESHOLD, TUNING_EDGES, Rows, Stages, peak_range
+from ._stages import PEAK_THRESHOLD, TUNING_EDGES, Rows, Stages, level_parameters, peak_range
 
 # Numbers of a spectrum held at once: 192 frames of 1025 bins, which a second cache holds in double
 # precision.
@@ -41,6 +41,10 @@ class KernelStages(Stages):
         self._power = np.empty(0, dtype=self.dtype)
         self._mel: _SparseBank | None = None
         self._cosines: Rows | None = None
+        level = level_parameters(settings)
+        # The series of the logarithm is for normal numbers.
+        level["amin"] = max(level["amin"], float(np.finfo(dtype).tiny))
+        self._level = [dtype(level[name]) for name in ("factor", "amin", "reference", "top_db")]
         self._n_peaks = 0
         self._bins = self._heights = np.empty(0)
         self._peak_range = peak_range(self.frequencies)
@@ -50,9 +54,9 @@ class KernelStages(Stages):
         # Frames and hops both consist of whole parts of this length.
         self._part = gcd(settings.n_fft, settings.hop_length)
 
-    def _row_length(self, n_frames: int) -> int:
+    def begin(self, n_frames: int) -> None:
         # Whole groups are written, and deltas look a window further.
-        return self._rounded(n_frames) + 2 * LANES
+        self._row_length = self._rounded(n_frames) + 2 * LANES
 
     def _rounded(self, n_frames: int) -> int:
         return -(-n_frames // LANES) * LANES
@@ -158,6 +162,11 @@ class KernelStages(Stages):
         settings = self.settings
         return ((self.n_frames - 1) * settings.hop_length + settings.n_fft) // self._part
 
+    def level(self, rows: Rows, n_frames: int) -> Rows:
+        out = self.rows("level", len(rows))
+        _kernels.decibels_of_rows(rows, n_frames, *self._level, out)
+        return out
+
     def cepstrum(self, log_mel: Rows, n_frames: int) -> Rows:
         s = self.settings
         if self._cosines is None:
@@ -165,7 +174,7 @@ class KernelStages(Stages):
             table = cosine_table(s.n_mels, s.n_mfcc, s.lifter)[:, :half]
             self._cosines = np.array(table, dtype=self.dtype, order="C")
             self._folded = np.empty((2, half * LANES), dtype=self.dtype)
-        out = self.rows("mfcc", s.n_mfcc, n_frames)
+        out = self.rows("mfcc", s.n_mfcc)
         _kernels.cosine_transform_of_rows(log_mel, n_frames, self._cosines, *self._folded, out)
         return out
 

@@ -192,6 +192,19 @@ def splat(typingctx, number):
     return Lanes(number)(number), codegen
 
 
+@intrinsic
+def splat_like(typingctx, number, like):
+    """Put one number in all lanes, in the precision of other lanes."""
+
+    def codegen(context, builder, sig, args):
+        number = context.cast(builder, args[0], sig.args[0], like.dtype)
+        lanes = ir.Constant(context.get_value_type(like), ir.Undefined)
+        lanes = builder.insert_element(lanes, number, _position(0))
+        return builder.shuffle_vector(lanes, lanes, _places([0] * LANES))
+
+    return like(number, like), codegen
+
+
 def _llvm_function(builder, name, lanes_type, value_type, n_arguments):
     kind = "f32" if lanes_type.dtype == types.float32 else "f64"
     function_type = ir.FunctionType(value_type, [value_type] * n_arguments)
@@ -278,6 +291,23 @@ def sum_of(typingctx, lanes):
             total = builder.fadd(total, builder.shuffle_vector(total, total, _places(folded)))
             size //= 2
         return builder.extract_element(total, _position(0))
+
+    return lanes.dtype(lanes), codegen
+
+
+@intrinsic
+def highest_of(typingctx, lanes):
+    """Give the largest of the lanes."""
+
+    def codegen(context, builder, sig, args):
+        top = args[0]
+        size = LANES // 2
+        while size:
+            moved = [(i + size) % LANES for i in range(LANES)]
+            other = builder.shuffle_vector(top, top, _places(moved))
+            top = builder.select(builder.fcmp_ordered(">", other, top), other, top)
+            size //= 2
+        return builder.extract_element(top, _position(0))
 
     return lanes.dtype(lanes), codegen
 
@@ -904,6 +934,49 @@ def zero_crossing_rate_of_frames(
 
 
 # --- Over bands, and over time -------------------------------------------------------------------
+
+
+@compiled(inline="always")
+def _log2(x):
+    """Binary logarithm of positive, normal numbers: the exponent, and a series for the rest."""
+    m = mantissa(x)
+    # From 1 .. 2 to 0.71 .. 1.41, where ten terms of the series are exact to rounding.
+    upper = one_where_below(splat_like(1.4142135623730951, x), m)
+    m = m * (splat_like(1.0, x) - splat_like(0.5, x) * upper)
+    s = (m - splat_like(1.0, x)) / (m + splat_like(1.0, x))
+    square = s * s
+    total = splat_like(1 / 21, x)
+    for k in range(19, 0, -2):
+        total = muladd(total, square, splat_like(1 / k, x))
+    return muladd(s * splat_like(2.8853900817779268, x), total, exponent(x) + upper)
+
+
+@compiled(*_precisions("void(T[:, ::1], intp, T, T, T, T, T[:, ::1])"))
+def decibels_of_rows(rows, n_frames, factor, amin, reference, top_db, out):
+    """Write ``factor`` times the decimal logarithm, at least `amin`, over a reference in dB.
+
+    NaN for the reference means the highest level. What lies more than `top_db` below that is
+    raised.
+    """
+    scale = splat_like(0.30102999566398120, zeros_like(rows)) * splat(factor)
+    floor = splat(amin)
+    highest = -np.inf
+    for row in range(rows.shape[0]):
+        top = splat_like(-np.inf, floor)
+        for t in range(0, n_frames, LANES):
+            level = _log2(larger(load(rows, row * rows.shape[1] + t), floor)) * scale
+            store(out, row * out.shape[1] + t, level)
+            if t + LANES <= n_frames:
+                top = larger(level, top)
+        highest = max(highest, highest_of(top))
+        for t in range(n_frames // LANES * LANES, n_frames):
+            highest = max(highest, out[row, t])
+    lowest = splat_like(highest - top_db, floor)
+    zero_level = splat_like(highest if math.isnan(reference) else reference, floor)
+    for row in range(rows.shape[0]):
+        for t in range(0, n_frames, LANES):
+            i = row * out.shape[1] + t
+            store(out, i, larger(load(out, i), lowest) - zero_level)
 
 
 @compiled(*_precisions("void(T[:, ::1], intp, T[:, ::1], T[::1], T[::1], T[:, ::1])"))

@@ -48,24 +48,29 @@ class Stages(ABC):
         self.frequencies = np.fft.rfftfreq(settings.n_fft, 1 / settings.sample_rate).astype(dtype)
         self._padded: NDArray[np.floating] = np.zeros(0, dtype=dtype)
         self._scratch: dict[str, Rows] = {}
+        self._rows: dict[str, Rows] = {}
 
     #: Frames of a stretch: what bounds the memory of a clip of any length.
     n_frames_at_once: int
 
-    def rows(self, name: str, n_rows: int, n_frames: int) -> Rows:
-        """Give an array for rows of features over a whole clip, the same memory for each clip.
+    def begin(self, n_frames: int) -> None:
+        """Turn to another clip."""
+        self._row_length = n_frames
+
+    def rows(self, name: str, n_rows: int) -> Rows:
+        """Give an array for rows of features over the whole clip, the same memory for each clip.
 
         Fresh memory would cost more than what is computed in it: systems take large blocks back at
         once, and hand them out again page by page.
         """
-        width = self._row_length(n_frames)
-        scratch = self._scratch.get(name)
-        if scratch is None or len(scratch) < n_rows * width:
-            scratch = self._scratch[name] = np.empty(n_rows * width, dtype=self.dtype)
-        return scratch[: n_rows * width].reshape(n_rows, width)
-
-    def _row_length(self, n_frames: int) -> int:
-        return n_frames
+        width = self._row_length
+        rows = self._rows.get(name)
+        if rows is None or rows.shape != (n_rows, width):
+            scratch = self._scratch.get(name)
+            if scratch is None or len(scratch) < n_rows * width:
+                scratch = self._scratch[name] = np.empty(n_rows * width, dtype=self.dtype)
+            rows = self._rows[name] = scratch[: n_rows * width].reshape(n_rows, width)
+        return rows
 
     def load(self, samples: NDArray[np.floating], first: int, n_frames: int) -> None:
         """Take the samples of frames ``first`` to ``first + n_frames - 1``, silence around them."""
@@ -141,7 +146,7 @@ class Stages(ABC):
     def deltas(self, rows: Rows, n_frames: int, order: int) -> Rows:
         """Derive rows over time; where a clip is shorter than the filter, its ends are held."""
         # Each feature is copied out before the next is derived.
-        out = self.rows("deltas", len(rows), n_frames)
+        out = self.rows("deltas", len(rows))
         half = DELTA_WIDTH // 2
         if n_frames < DELTA_WIDTH:
             held = np.pad(rows[:, :n_frames] - rows[:, :1], ((0, 0), (half, half)), mode="edge")
@@ -153,6 +158,10 @@ class Stages(ABC):
             out[:, :half] = out[:, half : half + 1]
             out[:, n_frames - half : n_frames] = out[:, n_frames - half - 1 : n_frames - half]
         return out
+
+    @abstractmethod
+    def level(self, rows: Rows, n_frames: int) -> Rows:
+        """Express mel bands in decibels, as the settings say."""
 
     @abstractmethod
     def cepstrum(self, log_mel: Rows, n_frames: int) -> Rows:
@@ -278,6 +287,12 @@ class ScipyStages(Stages):
         count = before[starts + self.settings.n_fft] - before[starts + 1]
         out[0, first : first + self.n_frames] = count / self.settings.n_fft
 
+    def level(self, rows: Rows, n_frames: int) -> Rows:
+        s = self.settings
+        out = self.rows("level", len(rows))
+        decibels(rows, out, **level_parameters(s))
+        return out
+
     def cepstrum(self, log_mel: Rows, n_frames: int) -> Rows:
         s = self.settings
         # In single precision too the sum is taken in double: it costs nothing here.
@@ -301,3 +316,38 @@ def peak_range(frequencies: NDArray[np.floating]) -> tuple[int, int]:
 
 
 PEAK_THRESHOLD = _PEAK_THRESHOLD
+
+
+def level_parameters(settings: FrameSettings) -> dict[str, float]:
+    """Give the parameters of `decibels`; an amplitude's `amin` is that of its power."""
+    s = settings
+    of_power = s.power == 2.0
+    factor, amin = (10.0, s.amin) if of_power else (20.0, float(np.sqrt(s.amin)))
+    reference = np.nan if isinstance(s.ref, str) else factor * np.log10(max(amin, s.ref))
+    return {
+        "factor": factor,
+        "amin": amin,
+        "reference": float(reference),
+        "top_db": np.inf if s.top_db is None else s.top_db,
+    }
+
+
+def decibels(
+    rows: Rows,
+    out: Rows,
+    factor: float = 10.0,
+    amin: float = 1e-10,
+    reference: float = 0.0,
+    top_db: float = 80.0,
+) -> None:
+    """Take `factor` times the decimal logarithm, over a reference that is in dB already.
+
+    NaN for the reference means the highest level. What lies more than `top_db` below that is
+    raised.
+    """
+    np.maximum(rows, amin, out=out)
+    np.log10(out, out=out)
+    out *= factor
+    highest = out.max()
+    np.maximum(out, highest - top_db, out=out)
+    out -= highest if np.isnan(reference) else reference

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+from sersk._utils._compile import numba_usable
 from sersk.feature_extraction import (
     MFCC,
     Chroma,
@@ -191,3 +192,24 @@ def clips(small_corpus):
         speech[0][3000:3320],
         rng.normal(scale=0.1, size=2600),
     ]
+
+
+SWITCHED_OFF = "the compiled kernels are switched off"
+
+
+@pytest.fixture(autouse=True)
+def skip_what_asks_for_kernels(monkeypatch):
+    """Let the tests pass where the kernels are switched off: what asks for them is skipped."""
+    if not numba_usable():
+        for module in ("_base", "_functionals"):
+            monkeypatch.setattr(
+                f"sersk.feature_extraction.{module}.require_numba",
+                lambda: pytest.skip(SWITCHED_OFF),
+            )
+
+
+@pytest.fixture
+def kernels():
+    """For tests of how the kernels are found and loaded."""
+    if not numba_usable():
+        pytest.skip(SWITCHED_OFF)

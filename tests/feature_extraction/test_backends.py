@@ -97,6 +97,7 @@ def test_the_switch(monkeypatch, noise, chosen):
         MelSpectrogram(backend="numba").transform(noise)
 
 
+@pytest.mark.usefixtures("kernels")
 def test_kernels_that_do_not_load(monkeypatch, noise, chosen):
     """One warning a process, and the same values."""
     truth = MelSpectrogram(backend="scipy").transform(noise)

@@ -156,6 +156,7 @@ def test_numba_where_it_cannot_be_used(monkeypatch):
         Functionals(backend="numba").transform(frames)
 
 
+@pytest.mark.usefixtures("kernels")
 def test_numba_is_loaded_when_it_is_needed():
     code = """
 import sys
