@@ -205,8 +205,8 @@ class SharedSpectrumExtractor(ClipExtractor):
                 stages.spectrum()
                 self._from_spectrum(rows, first, tuning_later)
         if tuning_later:
-            # The tuning takes the whole clip. To keep its spectrum costs as much as to compute it
-            # once more, and the memory of a long recording.
+            # The tuning takes the whole clip, and this one is too long for its spectrum to be kept:
+            # it is computed once more.
             tuning = stages.tuning()
             for first in starts:
                 stages.load(samples, first, min(stages.n_frames_at_once, n_frames - first))

@@ -23,9 +23,8 @@ from ._settings import (
 )
 from ._stages import PEAK_THRESHOLD, TUNING_EDGES, Rows, Stages, level_parameters, peak_range
 
-# Numbers of a spectrum held at once: 192 frames of 1025 bins, which a second cache holds in double
-# precision.
-_SPECTRUM_SIZE = 200_000
+# Numbers of a spectrum held at once: a minute at the default settings, 16 MB in double precision.
+_SPECTRUM_SIZE = 2_000_000
 
 
 class KernelStages(Stages):
