@@ -81,8 +81,6 @@ class _Tables:
     """What all batches share, on the device."""
 
     def __init__(self, settings: FrameSettings, dtype: Any, device: str) -> None:
-        import torch
-
         s = settings
         self.settings, self.dtype, self.device = settings, dtype, device
         self.window = self._put(window_table(s.window, s.win_length, s.n_fft))
@@ -91,7 +89,6 @@ class _Tables:
         cosines = cosine_table(s.n_mels, s.n_mfcc, s.lifter)
         self.cosines = self._put(cosines)
         self.deltas = {order: self._put(delta_filter(order, DELTA_WIDTH)) for order in (1, 2)}
-        self.window_steps = torch.arange(DELTA_WIDTH, device=device)
 
     def _put(self, table: NDArray[np.floating]) -> Any:
         import torch
