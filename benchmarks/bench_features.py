@@ -11,7 +11,6 @@ import tempfile
 import numpy as np
 from _tools import RESULTS, run_python, write_table
 
-ROUNDS = 3
 SECONDS = 3.0
 
 # What every measurement begins with: speech-like clips, in a process with one thread of BLAS.
@@ -283,13 +282,17 @@ def main() -> None:
         ],
         rows,
         "Each row is one process with one thread of BLAS, librosa and ours in turn; the smallest "
-        "of 7 rounds (5 with reading), input and output float32. The librosa loop calls each "
-        "feature by itself, with librosa's defaults but for the sample rate; with reading, "
+        "of 7 rounds (5 with reading), each of one librosa loop and three of ours; of the control, "
+        "which is taken once a round, the largest. Input and output are float32. The librosa loop "
+        "calls each feature by itself, with librosa's defaults but for the sample rate; with "
+        "reading, "
         '`librosa.load(res_type="soxr_hq")` before it. Reading is `AudioReader(n_jobs=2)` and '
         "`FrameFeatures(n_jobs=2)`, 64 clips at a time, files in the disk cache.\n\n"
         "Peak memory above input and output, MB: "
         + "; ".join(f"{name}: {size:.0f}" for name, size in memory.items())
-        + ".\n\n![How cost grows with clips, length and n_fft](features.png)",
+        + ".\n\n![How cost grows with clips, length and n_fft](features.png)\n\n"
+        "(The right panel has 20 mel bands, as many as the shortest transform can fill: 54 "
+        "features.)",
     )
 
 

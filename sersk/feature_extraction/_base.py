@@ -201,7 +201,12 @@ def choose_backend(backend: str, features: tuple[str, ...], settings: FrameSetti
     """Tell which way is taken where a transformer leaves it open, or asks for what cannot be."""
     if backend in ("scipy", "reference"):
         return backend
-    covered = settings.n_fft in FFT_LENGTHS or {"zcr", "rms"}.issuperset(features)
+    wanted = set(features)
+    if settings.tonnetz_chroma == "cqt":
+        wanted.discard("tonnetz")
+    if wanted <= {"yin", "pyin"}:
+        return "scipy"  # librosa's own: no kernel has to be loaded
+    covered = settings.n_fft in FFT_LENGTHS or wanted <= {"zcr", "rms", "yin", "pyin"}
     if backend == "numba":
         require_numba()
         _kernels()

@@ -84,7 +84,8 @@ class Chroma(FrameTransformer):
     it as if `n_fft` were one less; here it is not.)
 
     Single precision (``fft_precision="fast"``) differs from double by less than 1e-5 of the
-    feature's largest magnitude, and 0.002 dB in logarithms within 80 dB of the loudest.
+    feature's largest magnitude, and 0.002 dB in logarithms within 80 dB of the loudest, if
+    the waveform has no strong constant offset.
 
     References
     ----------
@@ -226,7 +227,8 @@ class Tonnetz(FrameTransformer):
     8.8 kHz.
 
     Single precision (``fft_precision="fast"``) differs from double by less than 1e-5 of the
-    feature's largest magnitude, and 0.002 dB in logarithms within 80 dB of the loudest.
+    feature's largest magnitude, and 0.002 dB in logarithms within 80 dB of the loudest, if
+    the waveform has no strong constant offset.
 
     References
     ----------

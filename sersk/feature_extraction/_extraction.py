@@ -284,10 +284,11 @@ def _normalise(chroma: Rows, norm: float | None) -> None:
     elif norm == 1:
         length = chroma.sum(axis=0)
     else:
-        length = np.sqrt((chroma**2).sum(axis=0))
+        # In double precision: squares of powers may be beyond single.
+        length = np.sqrt(np.square(chroma, dtype=np.float64).sum(axis=0))
     # A silent frame stays as it is.
     length[length < np.finfo(chroma.dtype).tiny] = 1
-    chroma /= length
+    np.divide(chroma, length, out=chroma, casting="same_kind")
 
 
 def make_extractor(

@@ -141,7 +141,8 @@ class FrameFeatures(FrameTransformer):
     not here, its default holds.
 
     Single precision (``fft_precision="fast"``) differs from double by less than 1e-5 of the
-    feature's largest magnitude, and 0.002 dB in logarithms within 80 dB of the loudest.
+    feature's largest magnitude, and 0.002 dB in logarithms within 80 dB of the loudest, if
+    the waveform has no strong constant offset.
     With one of the spectral shape among the features everything is computed in double precision.
 
     Examples
@@ -282,7 +283,7 @@ class FrameFeatures(FrameTransformer):
         if "contrast" in wanted:
             check_contrast(self.sample_rate, self.n_fft, self.n_bands, self.quantile)
         if wanted & {"yin", "pyin"}:
-            check_pitch(settings)
+            check_pitch(settings, "pitch_", "n_fft")
 
     def _wanted(self) -> tuple[str, ...]:
         return tuple(self.features)

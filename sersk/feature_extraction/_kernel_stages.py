@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import gcd
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +41,9 @@ class KernelStages(Stages):
         self._cosines: Rows | None = None
         level = level_parameters(settings)
         # The series of the logarithm is for normal numbers.
-        level["amin"] = max(level["amin"], float(np.finfo(dtype).tiny))
+        tiny = float(np.finfo(dtype).tiny)
+        level["amin"] = max(level["amin"], tiny)
+        self._amin = dtype(max(settings.amin, tiny))
         self._level = [dtype(level[name]) for name in ("factor", "amin", "reference", "top_db")]
         self._n_peaks = 0
         self._bins = self._heights = np.empty(0)
@@ -50,12 +51,11 @@ class KernelStages(Stages):
         self._counts = np.empty(len(TUNING_EDGES) - 1, dtype=np.intp)
         self._edges = TUNING_EDGES.copy()
         self._lanes = np.empty((2, LANES), dtype=dtype)
-        # Frames and hops both consist of whole parts of this length.
-        self._part = gcd(settings.n_fft, settings.hop_length)
 
     def begin(self, n_frames: int) -> None:
+        super().begin(n_frames)
         # Whole groups are written, and deltas look a window further.
-        self._row_length = self._rounded(n_frames) + 2 * LANES
+        self._row_length += 2 * LANES
 
     def _rounded(self, n_frames: int) -> int:
         return -(-n_frames // LANES) * LANES
@@ -76,7 +76,7 @@ class KernelStages(Stages):
             self._power = np.empty(size, dtype=self.dtype)
         t = self._fft
         _kernels.power_spectrum(
-            self._padded, self._n_groups, settings.hop_length, self._window, self._re, self._im,
+            self._padded, self._n_groups, self.hop_length, self._window, self._re, self._im,
             t.radices, t.first_turns, t.cos, t.sin, t.rows, t.real_cos, t.real_sin,
             self.dtype(np.sqrt(0.5)), self.dtype(0.25), self._power,
         )  # fmt: skip
@@ -129,7 +129,7 @@ class KernelStages(Stages):
     def flatness(self, out: Rows, first: int) -> None:
         s = self.settings
         _kernels.flatness_from_power(
-            self._power, self._n_groups, s.n_bins, self.dtype(s.amin), out, first, *self._lanes
+            self._power, self._n_groups, s.n_bins, self._amin, out, first, *self._lanes
         )
 
     def extremes(self, peaks: Rows, valleys: Rows, first: int) -> None:
@@ -144,7 +144,7 @@ class KernelStages(Stages):
     def rms(self, out: Rows, first: int) -> None:
         sums = np.empty(self._n_parts, dtype=self.dtype)
         _kernels.rms_of_frames(
-            self._padded, self.n_frames, self.settings.n_fft, self.settings.hop_length, self._part,
+            self._padded, self.n_frames, self.settings.n_fft, self.hop_length, self._part,
             sums, out[0], first,
         )  # fmt: skip
 
@@ -153,13 +153,13 @@ class KernelStages(Stages):
         threshold = self._padded.dtype.type(self.settings.threshold)
         _kernels.zero_crossing_rate_of_frames(
             self._padded, *self._sound, threshold, self.n_frames,
-            self.settings.n_fft, self.settings.hop_length, self._part, sums, out[0], first,
+            self.settings.n_fft, self.hop_length, self._part, sums, out[0], first,
         )  # fmt: skip
 
     @property
     def _n_parts(self) -> int:
         settings = self.settings
-        return ((self.n_frames - 1) * settings.hop_length + settings.n_fft) // self._part
+        return ((self.n_frames - 1) * self.hop_length + settings.n_fft) // self._part
 
     def level(self, rows: Rows, n_frames: int) -> Rows:
         out = self.rows("level", len(rows))
@@ -224,14 +224,13 @@ def _fourier_tables(n_fft: int, dtype: Precision) -> _FourierTables:
 
 
 def _radices(n: int) -> list[int]:
-    """Split a power of two into eights, fours and at most a two, with a four at the end."""
+    """Split a power of two, from 64 on, into eights and fours, with a four at the end."""
     doublings = n.bit_length() - 3
     eights = doublings // 3
     # Two fours do the work of an eight and a two with fewer passes over the data.
     if doublings % 3 == 1 and eights:
         return [8] * (eights - 1) + [4, 4, 4]
-    rest = {0: [], 1: [2], 2: [4]}[doublings % 3]
-    return [8] * eights + rest + [4]
+    return [8] * eights + [4] * (doublings % 3 == 2) + [4]
 
 
 def _frequency_order(n: int, radices: list[int]) -> NDArray[np.intp]:

@@ -436,18 +436,6 @@ def _put_turned(re, im, index, xr, xi, cos, sin, t):
 
 
 @compiled(inline="always")
-def _pass2(re, im, start, length, step, cos, sin, first_turn):
-    for n in range(length // 2):
-        i0 = (start + n) * LANES
-        ar = load(re, i0)
-        ai = load(im, i0)
-        br = load(re, i0 + step)
-        bi = load(im, i0 + step)
-        _put(re, im, i0, ar + br, ai + bi)
-        _put_turned(re, im, i0 + step, ar - br, ai - bi, cos, sin, first_turn + n)
-
-
-@compiled(inline="always")
 def _pass4(re, im, start, length, step, cos, sin, first_turn):
     for n in range(length // 4):
         i0 = (start + n) * LANES
@@ -511,10 +499,8 @@ def _pass8(re, im, start, length, step, cos, sin, first_turn, half_root):
 def _complex_pass(re, im, start, length, step, radix, cos, sin, first_turn, half_root):
     if radix == 8:
         _pass8(re, im, start, length, step, cos, sin, first_turn, half_root)
-    elif radix == 4:
-        _pass4(re, im, start, length, step, cos, sin, first_turn)
     else:
-        _pass2(re, im, start, length, step, cos, sin, first_turn)
+        _pass4(re, im, start, length, step, cos, sin, first_turn)
 
 
 @compiled(inline="never")

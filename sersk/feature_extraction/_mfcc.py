@@ -107,7 +107,8 @@ class MFCC(FrameTransformer):
     beyond its ends (librosa's ``mode="nearest"``), so a clip of one frame has derivatives of 0.
 
     Single precision (``fft_precision="fast"``) differs from double by less than 1e-5 of the
-    feature's largest magnitude, and 0.002 dB in logarithms within 80 dB of the loudest.
+    feature's largest magnitude, and 0.002 dB in logarithms within 80 dB of the loudest, if
+    the waveform has no strong constant offset.
 
     References
     ----------

@@ -140,27 +140,30 @@ def check_constant_q(sample_rate: int, hop_length: int) -> None:
         )
 
 
-def check_pitch(settings: FrameSettings) -> None:
+def check_pitch(settings: FrameSettings, prefix: str = "", frame: str = "frame_length") -> None:
     """Refuse a range of pitch that a frame cannot hold."""
     s = settings
     if s.pitch_fmax > s.sample_rate / 2:
         raise ValueError(
-            f"fmax={s.pitch_fmax:g} Hz lies above half the sample rate ({s.sample_rate / 2:g} Hz)."
+            f"{prefix}fmax={s.pitch_fmax:g} Hz lies above half the sample rate "
+            f"({s.sample_rate / 2:g} Hz)."
         )
     if s.pitch_fmin >= s.pitch_fmax:
-        raise ValueError(f"fmin={s.pitch_fmin:g} Hz must lie below fmax={s.pitch_fmax:g} Hz.")
+        raise ValueError(
+            f"{prefix}fmin={s.pitch_fmin:g} Hz must lie below {prefix}fmax={s.pitch_fmax:g} Hz."
+        )
     # Where librosa only warns, of every clip.
     period = s.sample_rate / s.pitch_fmin
     if period >= s.n_fft // 2:
         raise ValueError(
-            f"A period of fmin={s.pitch_fmin:g} Hz lasts {period:.0f} samples: a frame of "
-            f"{s.n_fft} does not hold two of them. Raise fmin or the length of a frame."
+            f"A period of {prefix}fmin={s.pitch_fmin:g} Hz lasts {period:.0f} samples: a frame of "
+            f"{s.n_fft} does not hold two of them. Raise {prefix}fmin or {frame}."
         )
 
 
 def check_contrast(sample_rate: int, n_fft: int, n_bands: int, quantile: float) -> None:
     """Refuse octave bands above half the sample rate, and those that hold no spectral bin."""
-    top = _CONTRAST_FMIN * 2.0 ** (n_bands - 1) if n_bands else 0.0
+    top = _CONTRAST_FMIN * 2.0 ** min(n_bands - 1, 100)  # 2 ** 100 Hz is above any rate
     if top >= sample_rate / 2:
         raise ValueError(
             f"n_bands={n_bands} octaves above {_CONTRAST_FMIN:g} Hz begin at up to {top:g} Hz, not "

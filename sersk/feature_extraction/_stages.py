@@ -8,6 +8,7 @@ of it. `ScipyStages` does each step in a few lines of NumPy and is the twin that
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from ._settings import (
 
 # librosa's piptrack: peaks are sought between these frequencies, in Hz, and count from this part of
 # the highest bin of their frame on.
-_PEAK_FMIN, _PEAK_FMAX, _PEAK_THRESHOLD = 150.0, 4000.0, 0.1
+_PEAK_FMIN, _PEAK_FMAX, PEAK_THRESHOLD = 150.0, 4000.0, 0.1
 # Grid of the tuning: a hundredth of a bin.
 TUNING_EDGES = np.linspace(-0.5, 0.5, 101)
 
@@ -39,7 +40,7 @@ Rows = NDArray[np.floating]
 class Stages(ABC):
     """Scratch and tables of one thread; `dtype` is the precision of all arithmetic.
 
-    ``out`` is always made by `rows`, and is written from frame ``first`` on.
+    ``out`` is made by `rows`, and is written from frame ``first`` on.
     """
 
     def __init__(self, settings: FrameSettings, dtype: Precision) -> None:
@@ -47,15 +48,20 @@ class Stages(ABC):
         self.dtype = dtype
         self.frequencies = np.fft.rfftfreq(settings.n_fft, 1 / settings.sample_rate).astype(dtype)
         self._padded: NDArray[np.floating] = np.zeros(0, dtype=dtype)
+        # Frames and hops both consist of whole parts of this length.
+        self._part = gcd(settings.n_fft, settings.hop_length)
         self._scratch: dict[str, Rows] = {}
         self._rows: dict[str, Rows] = {}
 
-    #: Frames of a stretch: what bounds the memory of a clip of any length.
+    #: Frames of a stretch: what bounds the memory of the spectrum. Features, and the peaks that
+    #: tell the tuning, are kept for the whole clip.
     n_frames_at_once: int
 
     def begin(self, n_frames: int) -> None:
         """Turn to another clip."""
-        self._row_length = n_frames
+        # A single frame has no next one, however long the hop: nothing is reserved for it.
+        self.hop_length = self.settings.hop_length if n_frames > 1 else self._part
+        self._row_length = self._rounded(n_frames)
 
     def rows(self, name: str, n_rows: int) -> Rows:
         """Give an array for rows of features over the whole clip, the same memory for each clip.
@@ -75,12 +81,12 @@ class Stages(ABC):
     def load(self, samples: NDArray[np.floating], first: int, n_frames: int) -> None:
         """Take the samples of frames ``first`` to ``first + n_frames - 1``, silence around them."""
         settings = self.settings
-        size = (self._rounded(n_frames) - 1) * settings.hop_length + settings.n_fft
+        size = (self._rounded(n_frames) - 1) * self.hop_length + settings.n_fft
         # Samples keep their precision; it is never higher than that of the arithmetic.
         precision = min(samples.dtype, np.dtype(self.dtype))
         if len(self._padded) < size or self._padded.dtype != precision:
             self._padded = np.zeros(size, dtype=precision)
-        start = first * settings.hop_length - settings.n_fft // 2
+        start = first * self.hop_length - settings.n_fft // 2
         before, after = max(-start, 0), max(start, 0)
         stop = min(len(samples), start + size)
         end = before + max(stop - after, 0)
@@ -188,9 +194,9 @@ class ScipyStages(Stages):
 
     def _frames(self) -> NDArray[np.floating]:
         settings = self.settings
-        size = (self.n_frames - 1) * settings.hop_length + settings.n_fft
+        size = (self.n_frames - 1) * self.hop_length + settings.n_fft
         windows = sliding_window_view(self._padded[:size], settings.n_fft)
-        return windows[:: settings.hop_length]
+        return windows[:: self.hop_length]
 
     def spectrum(self) -> None:
         import scipy.fft
@@ -219,7 +225,7 @@ class ScipyStages(Stages):
         lowest, highest = peak_range(self.frequencies)
         here = power[lowest:highest]
         below, above = power[lowest - 1 : highest - 1], power[lowest + 1 : highest + 1]
-        floor = self.dtype(_PEAK_THRESHOLD) * power.max(axis=0)
+        floor = self.dtype(PEAK_THRESHOLD) * power.max(axis=0)
         peaks = np.nonzero((here > below) & (here >= above) & (here > floor))
         here, below, above = here[peaks], below[peaks], above[peaks]
         curve, slope = above + below - 2 * here, (above - below) / 2
@@ -282,7 +288,7 @@ class ScipyStages(Stages):
         crossing = np.zeros(len(self._padded), dtype=np.int64)
         crossing[begin + 1 : end] = negative[begin + 1 : end] != negative[begin : end - 1]
         before = np.concatenate([[0], np.cumsum(crossing)])
-        starts = np.arange(self.n_frames) * self.settings.hop_length
+        starts = np.arange(self.n_frames) * self.hop_length
         # The first sample of a frame has none before it.
         count = before[starts + self.settings.n_fft] - before[starts + 1]
         out[0, first : first + self.n_frames] = count / self.settings.n_fft
@@ -313,9 +319,6 @@ def peak_range(frequencies: NDArray[np.floating]) -> tuple[int, int]:
     # The outermost bins have only one neighbour.
     inside = inside[(inside > 0) & (inside < len(frequencies) - 1)]
     return (int(inside[0]), int(inside[-1]) + 1) if inside.size else (1, 1)
-
-
-PEAK_THRESHOLD = _PEAK_THRESHOLD
 
 
 def level_parameters(settings: FrameSettings) -> dict[str, float]:

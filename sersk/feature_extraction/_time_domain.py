@@ -274,6 +274,8 @@ def _time_domain_stats(
     frame_length = min(frame_length, len(samples))
     hop = hop_length / sample_rate
     power = _frame_power(samples, frame_length, hop_length)
+    if not power.any():  # all sound lies after the last whole frame, or between two
+        return features | _statistics("level", np.array([_SILENT_LEVEL]))
     floor = power.max() * 10 ** (-top_db / 10)
     sounding = np.flatnonzero((power >= floor) & (power > 0))
     first, last = int(sounding[0]), int(sounding[-1])

@@ -137,3 +137,11 @@ def test_the_limits_of_the_constant_q_transform_are_librosas():
     clip = np.random.default_rng(0).normal(size=(1, 4000))
     for tuning in (-0.5, 0.0, 0.49, None):
         assert np.isfinite(Tonnetz(sample_rate=8801, tuning=tuning).transform(clip)).all()
+
+
+@pytest.mark.parametrize("level", [3e-8, 1.0, 2.0**31])
+def test_lengths_are_not_squared_in_single_precision(level):
+    tone = level * np.sin(2 * np.pi * 440 * np.arange(8000) / 16000)
+    chroma = Chroma(norm=2, fft_precision="fast").transform([tone.astype(np.float32)])
+    exact = Chroma(norm=2).transform([tone.astype(np.float32)])
+    assert_allclose(chroma, exact, rtol=0, atol=1e-5)

@@ -140,3 +140,16 @@ def test_fast_holds_at_levels_beyond_single_precision(rng, level):
     for rows in (slice(0, 128), slice(128, 140), slice(140, 141)):
         truth = exact[0, rows]
         assert_allclose(found[0, rows], truth, rtol=0, atol=1e-5 * np.abs(truth).max())
+
+
+@pytest.mark.parametrize("backend", ["numba", "scipy"])
+def test_one_frame_takes_no_memory_for_the_next(rng, backend):
+    clip = rng.normal(size=(1, 1000))
+    near = FrameFeatures(features=["mel", "rms", "zcr"], backend=backend, hop_length=2048)
+    far = clone(near).set_params(hop_length=10**9)
+    np.testing.assert_array_equal(far.transform(clip), near.transform(clip))
+
+
+def test_the_pitch_is_named_as_the_stack_names_it():
+    with pytest.raises(ValueError, match=r"pitch_fmin=65.*Raise pitch_fmin or n_fft"):
+        FrameFeatures(features=["yin"], n_fft=256).fit(np.zeros((1, 100)))

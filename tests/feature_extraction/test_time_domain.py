@@ -254,3 +254,12 @@ def test_parameters_that_do_not_go_together(parameters, message):
 def test_bad_waveforms(X, message):
     with pytest.raises(ValueError, match=message):
         TimeDomainStats().transform(X)
+
+
+@pytest.mark.parametrize(("n_samples", "click", "hop_length"), [(1000, -1, 160), (16000, 450, 800)])
+def test_sound_that_no_frame_covers_is_silence(n_samples, click, hop_length):
+    clip = np.zeros((1, n_samples))
+    stats = TimeDomainStats(hop_length=hop_length).fit(clip)
+    silent = stats.transform(clip)
+    clip[0, click] = 0.5
+    np.testing.assert_array_equal(stats.transform(clip), silent)
