@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from functools import lru_cache
 from queue import SimpleQueue
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -209,22 +208,21 @@ def choose_backend(backend: str, features: tuple[str, ...], settings: FrameSetti
     covered = settings.n_fft in FFT_LENGTHS or wanted <= {"zcr", "rms", "yin", "pyin"}
     if backend == "numba":
         require_numba()
-        _kernels()
+        _load_kernels()
         return "numba" if covered else "scipy"
     return "numba" if covered and numba_usable() and _kernels_work() else "scipy"
 
 
-def _kernels() -> Callable[..., Any]:
-    from ._kernel_stages import KernelStages
-
-    return KernelStages
+def _load_kernels() -> None:
+    """Compile the kernels, or fetch them from the cache, while this thread is the only one."""
+    from . import _kernel_stages  # noqa: F401
 
 
 @lru_cache(maxsize=1)
 def _kernels_work() -> bool:
     """Load the kernels; where this numba or this processor does not take them, say so once."""
     try:
-        _kernels()
+        _load_kernels()
     except Exception as error:  # noqa: BLE001
         warnings.warn(
             f"The compiled kernels do not work here, features are computed with SciPy, several "

@@ -15,12 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._settings import FrameSettings
+from ._settings import DELTA_WIDTH, FrameSettings
 
 Samples = NDArray[np.floating]
 Rows = NDArray[np.floating]
-
-DELTA_WIDTH = 9
 
 # librosa's default for the chroma of a constant-Q transform.
 _CQT_BINS_PER_OCTAVE = 36

@@ -10,6 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+# Frames that a derivative over time looks at.
+DELTA_WIDTH = 9
+
 # Lengths of the Fourier transform that the compiled kernels cover.
 FFT_LENGTHS = (128, 256, 512, 1024, 2048, 4096, 8192)
 
@@ -140,18 +143,21 @@ def check_constant_q(sample_rate: int, hop_length: int) -> None:
         )
 
 
+def check_pitch_range(sample_rate: int, fmin: float, fmax: float, prefix: str = "") -> None:
+    """Refuse an empty range of pitch, and one above half the sample rate."""
+    if fmax > sample_rate / 2:
+        raise ValueError(
+            f"{prefix}fmax={fmax:g} Hz lies above half the sample rate ({sample_rate / 2:g} Hz): "
+            "nothing is there."
+        )
+    if fmin >= fmax:
+        raise ValueError(f"{prefix}fmin={fmin:g} Hz must lie below {prefix}fmax={fmax:g} Hz.")
+
+
 def check_pitch(settings: FrameSettings, prefix: str = "", frame: str = "frame_length") -> None:
     """Refuse a range of pitch that a frame cannot hold."""
     s = settings
-    if s.pitch_fmax > s.sample_rate / 2:
-        raise ValueError(
-            f"{prefix}fmax={s.pitch_fmax:g} Hz lies above half the sample rate "
-            f"({s.sample_rate / 2:g} Hz)."
-        )
-    if s.pitch_fmin >= s.pitch_fmax:
-        raise ValueError(
-            f"{prefix}fmin={s.pitch_fmin:g} Hz must lie below {prefix}fmax={s.pitch_fmax:g} Hz."
-        )
+    check_pitch_range(s.sample_rate, s.pitch_fmin, s.pitch_fmax, prefix)
     # Where librosa only warns, of every clip.
     period = s.sample_rate / s.pitch_fmin
     if period >= s.n_fft // 2:

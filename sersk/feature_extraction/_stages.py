@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ._settings import (
+    DELTA_WIDTH,
     FrameSettings,
     Precision,
     chroma_bank,
@@ -31,8 +32,6 @@ from ._settings import (
 _PEAK_FMIN, _PEAK_FMAX, PEAK_THRESHOLD = 150.0, 4000.0, 0.1
 # Grid of the tuning: a hundredth of a bin.
 TUNING_EDGES = np.linspace(-0.5, 0.5, 101)
-
-DELTA_WIDTH = 9
 
 Rows = NDArray[np.floating]
 

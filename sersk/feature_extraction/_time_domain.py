@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from ._autocorrelation_pitch import percentiles, pitch_tables, track_pitch
+from ._settings import check_pitch_range
 from ._vectors import VectorTransformer
 
 Array = NDArray[np.float64]
@@ -238,17 +239,6 @@ class TimeDomainStats(VectorTransformer):
             voicing_threshold=self.voicing_threshold,
         )
         return np.array([features[name] for name in FEATURE_NAMES])
-
-
-def check_pitch_range(sample_rate: int, fmin: float, fmax: float) -> None:
-    """Refuse an empty range of pitch, and one above half the sample rate."""
-    if fmax > sample_rate / 2:
-        raise ValueError(
-            f"fmax={fmax:g} Hz lies above half the sample rate ({sample_rate / 2:g} Hz): nothing "
-            "is there."
-        )
-    if fmin >= fmax:
-        raise ValueError(f"fmin={fmin:g} Hz must lie below fmax={fmax:g} Hz.")
 
 
 def _time_domain_stats(

@@ -11,13 +11,13 @@ from sklearn.utils import gen_batches
 from ..exceptions import SerskError
 from ._extraction import feature_names, split_delta
 from ._settings import (
+    DELTA_WIDTH,
     FrameSettings,
     cosine_table,
     delta_filter,
     mel_bank,
     window_table,
 )
-from ._stages import DELTA_WIDTH
 
 # Numbers of a spectrum held at once, as many as fit any GPU with room to spare.
 _SPECTRUM_SIZE = 2**26

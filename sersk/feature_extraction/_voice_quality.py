@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from .._utils._extras import import_extra
-from ._time_domain import check_pitch_range
+from ._settings import check_pitch_range
 from ._vectors import VectorTransformer
 
 Array = NDArray[np.float64]

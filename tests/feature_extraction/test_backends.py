@@ -105,7 +105,7 @@ def test_kernels_that_do_not_load(monkeypatch, noise, chosen):
     def broken():
         raise RuntimeError("no kernels today")
 
-    monkeypatch.setattr(_base, "_kernels", broken)
+    monkeypatch.setattr(_base, "_load_kernels", broken)
     _base._kernels_work.cache_clear()
     try:
         with pytest.warns(SerskWarning, match="no kernels today"):
