@@ -223,6 +223,14 @@ def _frames_of(region: ClipRegion, sound: soundfile.SoundFile) -> tuple[int, int
     return first, last
 
 
+class _SoundFile(soundfile.SoundFile):
+    """A sound file that is closed by `_open_sound`, never by its finalizer."""
+
+    # Python swallows a Ctrl-C that it notices in a finalizer, and would run this one after each
+    # clip. Something compiled that does nothing leaves it no chance to notice there.
+    __del__ = object.__hash__
+
+
 @contextmanager
 def _open_sound(path: str) -> Iterator[soundfile.SoundFile]:
     """Open a sound file; whatever goes wrong inside the block becomes an `AudioReadError`."""
@@ -233,7 +241,7 @@ def _open_sound(path: str) -> Iterator[soundfile.SoundFile]:
             if len(os.fsencode(path)) >= _LONGEST_PATH_OF_LIBSNDFILE:
                 # Through Python's own file, which is slower but takes what the system takes.
                 source = stack.enter_context(open(path, "rb"))
-            sound = stack.enter_context(soundfile.SoundFile(source))
+            sound = stack.enter_context(_SoundFile(source))
             _refuse_cut_data(path, sound)
             yield sound
     except soundfile.SoundFileError as error:
