@@ -22,6 +22,7 @@ from .._utils._decoding import ClipRegion, clip_length, read_clip
 from .._utils._lengths import valid_lengths
 from .._utils._threads import map_in_threads
 from ..exceptions import AudioReadError, ClipCutWarning, UnreadableAudioWarning
+from ._base import sample_names
 
 # Files handed to a thread at once: enough to hide the cost of handing over.
 _FILES_A_TASK = 16
@@ -74,6 +75,7 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
     See Also
     --------
     DropUnreadable : Remove the rows of unreadable files while fitting.
+    PadOrTrim : Another length, once the clips have been cleaned.
     sersk.feature_extraction.MFCC : The usual next step.
 
     Notes
@@ -310,7 +312,7 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
             ``sample0``, ``sample1`` and so on.
         """
         check_is_fitted(self, "n_samples_")
-        return np.array([f"sample{index}" for index in range(self.n_samples_)], dtype=object)
+        return sample_names(self.n_samples_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
