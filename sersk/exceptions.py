@@ -10,6 +10,7 @@ __all__ = [
     "MissingExtraError",
     "SerskError",
     "SerskWarning",
+    "StoreWarning",
     "UnreadableAudioWarning",
 ]
 
@@ -95,3 +96,7 @@ class ClipCutWarning(SerskWarning):
 
 class CorpusWarning(SerskWarning):
     """A corpus is incomplete, or a part of it was left out."""
+
+
+class StoreWarning(SerskWarning):
+    """The store of clips' results is damaged, full or cannot be used; work goes on without it."""

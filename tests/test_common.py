@@ -14,6 +14,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 
 import sersk
+from sersk.feature_extraction import RMSEnergy
 
 # The one place for checks that cannot hold by nature: (class, check) -> why.
 EXPECTED_FAILURES = {
@@ -32,8 +33,11 @@ PARAMETERS = {
     "LogMelSpectrogram": {"n_mels": 8, "n_fft": 256, "hop_length": 4, "deltas": 1},
     "MFCC": {"n_mfcc": 3, "n_mels": 8, "n_fft": 256, "hop_length": 4},
     "MelSpectrogram": {"n_mels": 8, "n_fft": 256, "hop_length": 4},
+    "NoiseReducer": {"n_fft": 4, "hop_length": 2, "noise_fraction": 0.5},
+    "PerClip": {"transformer": RMSEnergy(frame_length=64, hop_length=4), "chunk_size": 7},
     "Pitch": {"frame_length": 64, "hop_length": 4, "fmin": 600.0, "fmax": 4000.0},
     "RMSEnergy": {"frame_length": 64, "hop_length": 4},
+    "SilenceTrimmer": {"frame_length": 2, "hop_length": 1, "top_db": 3.0, "interior": True},
     "SpectralShape": {"n_fft": 256, "hop_length": 4},
     "Tonnetz": {"chroma": "stft", "n_fft": 256, "hop_length": 4},
     "ZeroCrossingRate": {"frame_length": 64, "hop_length": 4},

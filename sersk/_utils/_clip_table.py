@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -9,6 +10,10 @@ from typing import Any, TypeGuard
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+# The columns that say which sound. What else a table holds, about speakers or sentences, is for
+# others to read: what is computed from the sound must not depend on it.
+SOUND_COLUMNS = ("path", "start", "stop", "augment")
 
 
 @dataclass(frozen=True)
@@ -21,11 +26,14 @@ class ClipTable:
         The files.
     starts, stops : ndarray of shape (n_clips,)
         Seconds into the file; NaN means the file's beginning or end.
+    augments : list
+        What is done to the sound of each clip; None for nothing.
     """
 
     paths: list[str]
     starts: NDArray[np.float64]
     stops: NDArray[np.float64]
+    augments: list[Any]
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -64,7 +72,7 @@ def as_clip_table(X: Any) -> ClipTable | None:
     if cells is None:
         return None
     nothing = np.full(len(cells), np.nan)
-    return ClipTable(_as_paths(cells), nothing, nothing)
+    return ClipTable(_as_paths(cells), nothing, nothing, [None] * len(cells))
 
 
 def _from_dataframe(X: pd.DataFrame) -> ClipTable:
@@ -88,7 +96,14 @@ def _from_dataframe(X: pd.DataFrame) -> ClipTable:
             f"Row {row} of the clip table has start={starts[row]:g}, stop={stops[row]:g}: "
             "0 <= start < stop is needed, in seconds."
         )
-    return ClipTable(_as_paths(X["path"].tolist()), starts, stops)
+    augments = [None] * len(X)
+    if "augment" in X.columns:
+        augments = [None if _is_missing(cell) else cell for cell in X["augment"].tolist()]
+    return ClipTable(_as_paths(X["path"].tolist()), starts, stops, augments)
+
+
+def _is_missing(cell: Any) -> bool:
+    return cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell))
 
 
 def _cells_of_paths(X: Any) -> list[Any] | None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def track(items: Iterable[T], *, total: int, description: str, show: bool) -> Iterator[T]:
+def track(
+    items: Iterable[T],
+    *,
+    total: int,
+    description: str,
+    show: bool,
+    position: Callable[[], int] | None = None,
+) -> Iterator[T]:
     """Hand items on, with a progress bar that goes away when all are done.
 
     Parameters
@@ -16,11 +23,13 @@ def track(items: Iterable[T], *, total: int, description: str, show: bool) -> It
     items : iterable
         What is waited for.
     total : int
-        Their number.
+        Their number, or what `position` comes to in the end.
     description : str
         Written before the bar.
     show : bool
         False hands the items on and no more.
+    position : callable, default=None
+        Asked after each item for how much is done; by default each item counts one.
 
     Yields
     ------
@@ -49,4 +58,10 @@ def track(items: Iterable[T], *, total: int, description: str, show: bool) -> It
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield from progress.track(items, total=total, description=description)
+        task = progress.add_task(description, total=total)
+        for item in items:
+            yield item
+            if position is None:
+                progress.advance(task)
+            else:
+                progress.update(task, completed=position())

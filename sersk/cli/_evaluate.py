@@ -9,6 +9,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +75,12 @@ n_splits_option = click.option(
     show_default=True,
     help="Folds; fewer where there are fewer speakers or sentences.",
 )
+memory_option = click.option(
+    "--memory",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder in which the features of each clip are kept for later runs, 10 GiB at most. "
+    "Without it they are kept for this run.",
+)
 
 
 @click.command()
@@ -99,7 +106,7 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
         corpus = write_corpus(make_emotional_speech(**DEMO_CORPUS, random_state=seed), folder)
         _evaluate(
             corpus, "synthetic", "svm_functionals", ("random", "speaker"), n_splits, seed, n_jobs,
-            out, as_json,
+            None, out, as_json,
         )  # fmt: skip
 
 
@@ -134,6 +141,7 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
 @n_splits_option
 @seed_option
 @n_jobs_option
+@memory_option
 @out_option
 @json_option
 def evaluate(
@@ -144,6 +152,7 @@ def evaluate(
     n_splits: int,
     seed: int,
     n_jobs: int,
+    memory: Path | None,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -152,7 +161,7 @@ def evaluate(
         protocols = (*(name for name in _PROTOCOLS if name != "corpus"), *protocols)
         protocols = tuple(name for name in protocols if name != "all")
     bunch, name = load_corpora(corpora, roots, seed)
-    _evaluate(bunch, name, recipe, protocols, n_splits, seed, n_jobs, out, as_json)
+    _evaluate(bunch, name, recipe, protocols, n_splits, seed, n_jobs, memory, out, as_json)
 
 
 def _refuse_unwritable(out: Path) -> None:
@@ -172,6 +181,7 @@ def _evaluate(
     n_splits: int,
     seed: int,
     n_jobs: int,
+    memory: Path | None,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -180,29 +190,32 @@ def _evaluate(
     from ..recipes import make_recipe
 
     started = time.perf_counter()
-    pipeline = make_recipe(recipe, random_state=seed)
+    # The recipe is made and the folds are drawn first: what cannot work is found before anything is
+    # computed.
+    make_recipe(recipe)
     splitters = [
         ProtocolSplit(protocol, n_splits=n_splits, random_state=seed)
         for protocol in dict.fromkeys(protocols)
     ]
-    # What cannot work is found before anything is computed.
     for splitter in splitters:
         list(splitter.split(corpus.data, corpus.target, corpus.frame))
     if out is not None:
         _refuse_unwritable(out)
-    results = [
-        evaluate_protocol(
-            pipeline,
-            corpus.data,
-            corpus.target,
-            groups=corpus.frame,
-            protocol=splitter,
-            random_state=seed,
-            n_jobs=n_jobs,
-            verbose=sys.stderr.isatty(),
-        )
-        for splitter in splitters
-    ]
+    with nullcontext(memory) if memory else tempfile.TemporaryDirectory() as store:
+        pipeline = make_recipe(recipe, memory=store, random_state=seed)
+        results = [
+            evaluate_protocol(
+                pipeline,
+                corpus.data,
+                corpus.target,
+                groups=corpus.frame,
+                protocol=splitter,
+                random_state=seed,
+                n_jobs=n_jobs,
+                verbose=sys.stderr.isatty(),
+            )
+            for splitter in splitters
+        ]
     document = {
         "command": shlex.join(["sersk", *sys.argv[1:]]),
         "corpus": describe_corpus(corpus, name),

@@ -40,6 +40,8 @@ class FrameTransformer(ArrayOutputMixin, BaseEstimator, ABC):
     fft_precision: str = "exact"
     device: str = "cpu"
     n_jobs: int | None = None
+    # The padding of a clip changes nothing but the padding of its frames.
+    _skips_padding = True
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:

@@ -201,6 +201,9 @@ class Functionals(TransformerMixin, BaseEstimator):
         "n_jobs": [Integral, None],
     }
 
+    # The padding of a clip is never looked at.
+    _skips_padding = True
+
     def __init__(
         self,
         *,

@@ -21,6 +21,9 @@ class VectorTransformer(TransformerMixin, BaseEstimator, ABC):
     `_feature_names` and computes one clip in `_extract`.
     """
 
+    # The padding of a clip is never looked at.
+    _skips_padding = True
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Check the parameters; nothing is learned.

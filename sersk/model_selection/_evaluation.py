@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from contextlib import nullcontext
 from numbers import Integral
 from typing import Any
 
@@ -21,7 +20,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from .._utils._clip_table import as_clip_table
 from .._utils._progress import track
 from .._utils._sample_rates import check_sample_rates
-from ..exceptions import UnreadableAudioWarning
+from .._utils._warnings import repeat_warnings, warnings_recorded
 from ..metrics import classification_summary
 from ._protocols import PROTOCOLS, ProtocolSplit
 
@@ -151,16 +150,13 @@ def evaluate_protocol(
         description=f"{splitter.protocol} split",
         show=bool(verbose),
     )
-    # Recorded here for folds that run in this process, be it in threads, and there for the others:
-    # `catch_warnings` is not safe in threads of its own.
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    # Recorded here for folds that run in this process, be it in threads, and there for the others.
+    with warnings_recorded() as said:
         outcomes = sorted(done, key=lambda outcome: outcome.fold)
-    said = [(warning.category, str(warning.message)) for warning in caught]
     said += [warning for outcome in outcomes for warning in outcome.warnings]
 
     unreadable = {path: why for outcome in outcomes for path, why in outcome.unreadable.items()}
-    _repeat_warnings(said, unreadable)
+    repeat_warnings(said, unreadable, where="the result's 'unreadable'", stacklevel=3)
     predictions = pd.DataFrame(
         {
             "row": np.concatenate([outcome.test for outcome in outcomes]),
@@ -196,10 +192,7 @@ def _run_fold(
 ) -> Bunch:
     """Fit and predict one fold, in this process or another: all it needs comes as arguments."""
     started = time.perf_counter()
-    elsewhere = os.getpid() != caller
-    with warnings.catch_warnings(record=True) if elsewhere else nullcontext([]) as caught:
-        if elsewhere:
-            warnings.simplefilter("always")
+    with warnings_recorded(wanted=os.getpid() != caller) as said:
         fitted = clone(estimator).fit(_safe_indexing(X, train), y[train])
         unreadable = _unreadable(fitted)
         predicted = fitted.predict(_safe_indexing(X, test))
@@ -211,7 +204,7 @@ def _run_fold(
         predicted=predicted,
         balanced_accuracy=_balanced_accuracy(y[test], predicted),
         unreadable=unreadable,
-        warnings=[(warning.category, str(warning.message)) for warning in caught],
+        warnings=said,
         seconds=time.perf_counter() - started,
     )
 
@@ -232,26 +225,6 @@ def _unreadable(fitted: Any) -> dict[str, str]:
         if step is not None:
             found.update(_unreadable(step))
     return found
-
-
-def _repeat_warnings(said: list[tuple[type[Warning], str]], unreadable: dict[str, str]) -> None:
-    """Say here, once a kind, what the folds had to say."""
-    by_kind: dict[type[Warning], list[str]] = {}
-    for category, message in said:
-        by_kind.setdefault(category, []).append(message)
-    for category, messages in by_kind.items():
-        # What the folds could not read overlaps, and is summed up below where it is known.
-        if not (unreadable and issubclass(category, UnreadableAudioWarning)):
-            more = f" (And {len(messages) - 1} more of this kind.)" if len(messages) > 1 else ""
-            warnings.warn(messages[0] + more, category, stacklevel=4)
-    if unreadable:
-        path, reason = next(iter(unreadable.items()))
-        warnings.warn(
-            f"{len(unreadable)} file(s) could not be read, such as {path!r}: {reason}. All of them "
-            "stand in the result's 'unreadable'.",
-            UnreadableAudioWarning,
-            stacklevel=4,
-        )
 
 
 def _describe_folds(outcomes: list[Bunch], n_clips: int) -> pd.DataFrame:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Literal
 
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import Pipeline
 from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline as Chain
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from ..feature_extraction import MFCC, Functionals
+from ..feature_extraction import MFCC, ClipStore, Functionals, PerClip
 from ..feature_extraction._functionals import DEFAULT_STATISTICS
 from ..preprocessing import AudioReader, DropUnreadable
 
@@ -24,6 +26,7 @@ def svm_functionals(
     statistics: Sequence[str] = DEFAULT_STATISTICS,
     C: float = 10.0,
     on_error: Literal["raise", "nan"] = "nan",
+    memory: str | os.PathLike[str] | ClipStore | None = None,
     n_jobs: int | None = None,
     random_state: int | None = 0,
 ) -> Pipeline:
@@ -55,6 +58,10 @@ def svm_functionals(
         What becomes of an unreadable file. With ``"nan"`` it is named in a warning, left out of
         training, and predicted from the training part's mean features.
 
+    memory : str, path-like or ClipStore, default=None
+        Folder in which the statistics of each clip are kept, for other folds, trials and runs. See
+        :class:`sersk.feature_extraction.PerClip`.
+
     n_jobs : int, default=None
         Threads that read and that compute features.
 
@@ -66,7 +73,9 @@ def svm_functionals(
     pipeline : imblearn.pipeline.Pipeline
         Unfitted, from a clip table or padded waveforms to emotions. To predict, paths and lists of
         arrays will do as well; in fitting the oversampler wants rows. Steps: ``oversample``,
-        ``read``, ``drop``, ``mfcc``, ``functionals``, ``impute``, ``scale``, ``svm``.
+        ``features``, ``drop``, ``impute``, ``scale``, ``svm``; the features are a
+        :class:`~sersk.feature_extraction.PerClip` of ``read``, ``mfcc``, ``functionals``, whose
+        parameters are called ``features__transformer__mfcc__n_mfcc`` and so on.
 
     See Also
     --------
@@ -84,14 +93,19 @@ def svm_functionals(
     reader = AudioReader(
         sample_rate=sample_rate, duration=duration, on_error=on_error, n_jobs=n_jobs
     )
-    return Pipeline(
+    chain = Chain(
         [
-            # On the clip table, before anything is read: a repeated clip is decoded once.
-            ("oversample", RandomOverSampler(random_state=random_state)),
             ("read", reader),
-            ("drop", DropUnreadable()),
             ("mfcc", MFCC(sample_rate=sample_rate, n_mfcc=n_mfcc, n_jobs=n_jobs)),
             ("functionals", Functionals(statistics=statistics, n_jobs=n_jobs)),
+        ]
+    )
+    return Pipeline(
+        [
+            # On the clip table, before anything is read: a repeated clip is computed once.
+            ("oversample", RandomOverSampler(random_state=random_state)),
+            ("features", PerClip(chain, memory=memory)),
+            ("drop", DropUnreadable()),
             # While predicting, the row of an unreadable clip is still there, all NaN.
             ("impute", SimpleImputer()),
             ("scale", StandardScaler()),

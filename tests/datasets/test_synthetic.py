@@ -262,7 +262,7 @@ def test_hard_in_the_right_way():
     clips, y, groups = sounds(corpus), corpus.target, corpus.groups
     recipe = svm_functionals()
     # The features of a clip depend on nothing but the clip: once is enough for all folds.
-    describe = make_pipeline(recipe["read"], recipe["mfcc"], recipe["functionals"])
+    describe = recipe["features"]
     classify = make_pipeline(*(recipe[name] for name in ("oversample", "impute", "scale", "svm")))
 
     def uar(X, protocol="speaker"):
