@@ -83,8 +83,8 @@ once = make(PerClip(make_pipeline(*chain()), memory=folder.name + "/store"))
 # A search
 # --------
 #
-# The number of neighbours, by cross-validation with strangers. The plain pipeline computes all clips
-# in each fold of each trial, and is stopped after the first.
+# The number of neighbours, by cross-validation with strangers. The plain pipeline computes all
+# clips in each fold of each trial, and is stopped after the first.
 
 import time
 
@@ -135,8 +135,9 @@ axes[0].legend()
 plt.show()
 
 # %%
-# Another run of this script with the same folder would compute nothing at all. What changes a result,
-# a file or a parameter of the chain, makes it another one; :doc:`/user_guide/streaming` has the list.
+# Another run of this script with the same folder would compute nothing at all. What changes a
+# result, a file or a parameter of the chain, makes it another one: :doc:`/user_guide/streaming` has
+# the list.
 
 print(f"{found['PerClip'][0][-1]} clips computed, {len(corpus.data)} in the corpus")
 folder.cleanup()

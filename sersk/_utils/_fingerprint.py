@@ -140,7 +140,8 @@ class _Describer:
             if array.dtype.kind in "OT":
                 return ("objects", str(array.dtype), array.shape, self.describe(array.tolist()))
             if not array.dtype.hasobject:
-                return ("array", array.dtype.descr, array.shape, _digest(array.tobytes()))
+                word = "array" if isinstance(thing, np.ndarray) else "number"
+                return (word, array.dtype.descr, array.shape, _digest(array.tobytes()))
         code = self._describe_code_of(thing)
         if code is not None:
             return code

@@ -205,7 +205,7 @@ def _samples_heard(array: NDArray[Any], reader: AudioReader) -> int:
 
 def _is_plain(array: NDArray[Any]) -> bool:
     """Tell whether the bytes of an array are its values, not where they stand in memory."""
-    return not array.dtype.hasobject and array.dtype.kind != "T"
+    return not array.dtype.hasobject
 
 
 def _sample(array: NDArray[Any]) -> bytes:

@@ -298,9 +298,10 @@ class StoreSession:
         # Damaged text would not decode.
         connection.text_factory = bytes
         try:
-            # Both count only before there is a table.
-            connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            if not connection.execute("PRAGMA page_count").fetchone()[0]:
+                # Both count only before there is a table; the second one would write later too.
+                connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             _patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchall())
             # A kill loses nothing; a power cut may lose the last results, but not the file.
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -335,14 +336,14 @@ class StoreSession:
     def _cope(self, error: sqlite3.Error | OSError) -> None:
         """Go on without the store, or with a new file where the old one is damaged."""
         name = getattr(error, "sqlite_errorname", "")
-        if name.startswith(_DAMAGED) and self._writable:
+        if _is_damage(error) and self._writable:
             self._say("damaged", f"{self._path} is damaged ({error}) and is begun anew.")
             self._start_anew()
             return
         if self._connection is None:
             with suppress(sqlite3.Error, OSError):
                 self._connection = self._connect_to_read()
-        elif name.startswith(_DAMAGED):
+        elif _is_damage(error):
             self.close()
         if self._connection is None:
             self._say("unusable", f"{self._store.location} cannot be used as a store: {error}.")
@@ -376,7 +377,9 @@ class StoreSession:
     def _opens(self) -> bool:
         try:
             self._connect().close()
-        except sqlite3.DatabaseError:
+        except sqlite3.Error as error:
+            if not _is_damage(error):
+                raise
             return False
         return True
 
@@ -429,6 +432,10 @@ def _alone(path: Path) -> Iterator[None]:
             with suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _is_damage(error: Exception) -> bool:
+    return str(getattr(error, "sqlite_errorname", "")).startswith(_DAMAGED)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

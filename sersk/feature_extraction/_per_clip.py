@@ -96,8 +96,8 @@ class PerClip(TransformerMixin, BaseEstimator):
     ``start``, ``stop`` and ``augment`` of the row, the classes and parameters of the chain, the
     versions of sersk and of the packages that compute for it. A change of any of these is another
     result; `n_jobs`, `verbose` and the other columns of the table are not looked at. Of classes and
-    functions of your own, their code counts, but not that of what they call. Arrays are known by
-    their content.
+    functions of your own, their code counts, but not that of what they call, nor the constants of
+    their module. Arrays are known by their content.
 
     A learned length (``AudioReader(duration=None)``) is fitted once, on all clips of `fit`, and
     holds for every chunk. Where all steps skip padding, as those of sersk do that do not fill it,
@@ -215,6 +215,9 @@ class PerClip(TransformerMixin, BaseEstimator):
             If the reader cannot read a file and is to raise then.
         SerskError
             If no worker gave a result for `timeout` seconds.
+        ValueError
+            If the chain does not make one row a clip, all of one shape, or if with `memory` a
+            parameter of it cannot be told from others because it cannot be pickled.
 
         Warns
         -----

@@ -44,6 +44,7 @@ class RowArray:
         self._shape, self._dtype = shape, dtype
         self._row_bytes = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
         self._lock = threading.Lock()
+        self._owner = os.getpid()
         self._array: NDArray[np.generic] | None = None
         self._file: BinaryIO | None = None
         large = shape[0] * self._row_bytes > LARGEST_IN_MEMORY
@@ -117,14 +118,14 @@ class RowArray:
         # The map has a handle of its own, and with it the lock.
         self._file.close()
         # Views of the array hold the map, not the array; worker processes open the file by name.
-        weakref.finalize(mapped._mmap, _remove, path, os.getpid())  # type: ignore[attr-defined]
+        weakref.finalize(mapped._mmap, _remove, path, self._owner)  # type: ignore[attr-defined]
         return mapped
 
     def discard(self) -> None:
         """Remove the file of an array that will not be finished."""
         if self._file is not None and not self._file.closed:
             self._file.close()
-            _remove(Path(self._file.name), os.getpid())
+            _remove(Path(self._file.name), self._owner)
 
     def _move_to_memory(self) -> None:
         assert self._file is not None
@@ -152,7 +153,8 @@ def _widen(
             f"A row of type {row.dtype} follows rows of type {dtype}, which cannot hold it."
         )
     if row.shape == shape:
-        return row.astype(dtype, copy=False)
+        # Not `astype`: that of a single number forgets the order of the bytes.
+        return np.asarray(row, dtype=dtype)
     padded = row.ndim == len(shape) and row.shape[:-1] == shape[:-1] and row.shape[-1] < shape[-1]
     if not padded or dtype.kind not in "fc":
         raise ValueError(f"A row of shape {row.shape} follows rows of shape {shape}.")

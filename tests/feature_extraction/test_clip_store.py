@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import warnings
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -588,6 +589,25 @@ def test_of_two_that_find_the_damage_one_begins_anew(store):
     assert find(store, range(5)) == [2, 3, 4]
 
 
+def test_a_file_that_another_has_begun_anew_since_it_was_opened(store, monkeypatch):
+    keep(store, [1])
+    file_of(store).write_bytes(b"junk" * 9000)
+    alone = _clip_store._alone
+
+    @contextmanager
+    def wait_for_another(path):
+        with alone(path):
+            for suffix in ("", "-wal", "-shm"):
+                file_of(store, suffix).unlink(missing_ok=True)
+            keep(store, [2])
+            yield
+
+    monkeypatch.setattr(_clip_store, "_alone", wait_for_another)
+    with pytest.warns(StoreWarning, match="is damaged"):
+        keep(store, [3])
+    assert find(store, range(5)) == [2, 3]
+
+
 def _open_damaged(location, number, gate):
     gate.wait()
     warnings.simplefilter("ignore")
@@ -784,6 +804,20 @@ def test_another_process_that_does_not_let_go(store, monkeypatch):
     other.close()
     keep(store, [3])
     assert find(store, [1, 2, 3]) == [1, 3]
+
+
+@pytest.mark.parametrize("lock", ["IMMEDIATE", "EXCLUSIVE"])
+def test_waits_for_another_process_that_makes_the_file(store, lock):
+    store.location.mkdir()
+    other = sqlite3.connect(file_of(store), isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE others (number)")
+    other.execute(f"BEGIN {lock}")
+    timer = threading.Timer(0.3, other.execute, ["COMMIT"])
+    timer.start()
+    keep(store, [1])
+    timer.join()
+    other.close()
+    assert find(store, [1]) == [1]
 
 
 # The object

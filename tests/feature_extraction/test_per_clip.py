@@ -122,6 +122,8 @@ def test_equals_the_chain(table, tmp_path, chunk_size, memory):
     assert_array_equal(features.transform(table.iloc[rows]), expected[rows])
 
 
+# loky takes what a worker imports for a leak, and begins a new one.
+@pytest.mark.filterwarnings("ignore:A worker stopped while some jobs")
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_workers(table, tmp_path, backend):
     expected = vectors().fit_transform(table)
