@@ -40,8 +40,20 @@ _WITHOUT_EFFECT = frozenset(
         "verbose",
     }
 )
+# Whose estimators mean by these names what scikit-learn means.
+_KNOWN_PACKAGES = ("imblearn", "sersk", "sklearn")
 # Packages that compute, or decode, under sersk's own name.
-_ENGINES = ("librosa", "numpy", "opensmile", "praat-parselmouth", "scipy", "soundfile", "soxr")
+_ENGINES = (
+    "librosa",
+    "numba",
+    "numpy",
+    "opensmile",
+    "praat-parselmouth",
+    "scipy",
+    "soundfile",
+    "soxr",
+    "torch",
+)
 # The rooms of sersk that turn sound into numbers.
 _ROOMS = ("_utils", "augmentation", "feature_extraction", "preprocessing")
 
@@ -65,7 +77,7 @@ _NO_PICKLES = (
 _NOTHING: frozenset[str] = frozenset()
 
 
-def fingerprint(thing: Any, *, ignore: frozenset[str] = frozenset()) -> str:
+def fingerprint(thing: Any) -> str:
     """Sum up what an estimator, or a value that it holds, computes with.
 
     Two estimators of one fingerprint give the same output: it covers their classes, parameters,
@@ -78,9 +90,6 @@ def fingerprint(thing: Any, *, ignore: frozenset[str] = frozenset()) -> str:
     thing : object
         Estimator, fitted or not, or any other value that can be pickled; functions need not be.
 
-    ignore : frozenset of str, default=frozenset()
-        Further attributes of estimators that are left out.
-
     Returns
     -------
     fingerprint : str
@@ -91,7 +100,7 @@ def fingerprint(thing: Any, *, ignore: frozenset[str] = frozenset()) -> str:
     ValueError
         If a value inside can neither be taken apart nor pickled.
     """
-    return _digest(_Describer().describe(thing, _WITHOUT_EFFECT | ignore))
+    return _digest(_Describer().describe(thing))
 
 
 class _Describer:
@@ -101,38 +110,35 @@ class _Describer:
         # What is being taken apart, from the outside in: it may hold itself.
         self._open: list[int] = []
 
-    def describe(self, thing: Any, ignored: frozenset[str] = _NOTHING) -> Any:
-        """Describe a value; of the estimators in it without what is ignored."""
+    def describe(self, thing: Any) -> Any:
+        """Describe a value; of the estimators in it without what has no effect."""
         if type(thing) in _WORDS:
             return (type(thing).__name__, repr(thing))
         if id(thing) in self._open:
             return ("itself", self._open.index(id(thing)))
         self._open.append(id(thing))
         try:
-            return self._take_apart(thing, ignored)
+            return self._take_apart(thing)
         finally:
             self._open.pop()
 
-    def _take_apart(self, thing: Any, ignored: frozenset[str]) -> Any:
+    def _take_apart(self, thing: Any) -> Any:
         kind = type(thing)
         if kind in (list, tuple):
-            return (kind.__name__, *(self.describe(part, ignored) for part in thing))
+            return (kind.__name__, *(self.describe(part) for part in thing))
         if kind in (set, frozenset):
-            return ("set", *sorted((self.describe(part, ignored) for part in thing), key=repr))
+            return ("set", *sorted((self.describe(part) for part in thing), key=repr))
         if kind is dict:
-            pairs = (
-                (self.describe(key, ignored), self.describe(value, ignored))
-                for key, value in thing.items()
-            )
+            pairs = ((self.describe(key), self.describe(value)) for key, value in thing.items())
             return ("dict", *sorted(pairs, key=repr))
         if isinstance(thing, type):
             origin = tuple(self._body(each) for each in inspect.getmro(thing) if each is not object)
             return ("class", thing.__module__, thing.__qualname__, origin)
         if kind is functools.partial:
             whole = (thing.func, thing.args, thing.keywords)
-            return ("partial", self.describe(whole, ignored))
+            return ("partial", self.describe(whole))
         if isinstance(thing, MethodType):
-            return ("method", self.describe((thing.__func__, thing.__self__), ignored))
+            return ("method", self.describe((thing.__func__, thing.__self__)))
         if isinstance(thing, np.ndarray | np.generic):
             array = np.asarray(thing)
             if isinstance(thing, np.ndarray) and kind not in (np.ndarray, np.memmap):
@@ -146,8 +152,12 @@ class _Describer:
         if code is not None:
             return code
         if hasattr(thing, "get_params"):
-            attributes = {name: value for name, value in vars(thing).items() if name not in ignored}
-            return ("estimator", self.describe(kind), self.describe(attributes, ignored))
+            # In a class of anyone's, a parameter of one of these names may mean anything.
+            left_out = _WITHOUT_EFFECT if _package_of(kind) in _KNOWN_PACKAGES else _NOTHING
+            attributes = {
+                name: value for name, value in vars(thing).items() if name not in left_out
+            }
+            return ("estimator", self.describe(kind), self.describe(attributes))
         try:
             # Tables, data classes and all else: by what pickle makes of them.
             return ("pickled", self.describe(kind), _Hasher(self.describe, thing).hash(thing))
@@ -263,6 +273,10 @@ def _is_what_its_name_says(function: FunctionType) -> bool:
     for part in function.__qualname__.split("."):
         found = getattr(found, part, None)
     return found is function
+
+
+def _package_of(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
 
 
 def _version_of(module: str | None) -> Any:

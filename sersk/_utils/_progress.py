@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -15,7 +15,7 @@ def track(
     description: str,
     show: bool,
     position: Callable[[], int] | None = None,
-) -> Iterator[T]:
+) -> Generator[T]:
     """Hand items on, with a progress bar that goes away when all are done.
 
     Parameters

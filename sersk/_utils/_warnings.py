@@ -62,7 +62,11 @@ def repeat_warnings(
         # What the parts could not read may overlap, and is summed up below where it is known.
         if not (failed and issubclass(category, UnreadableAudioWarning)):
             more = f" (And {len(messages) - 1} more of this kind.)" if len(messages) > 1 else ""
-            warnings.warn(messages[0] + more, category, stacklevel=stacklevel + 1)
+            try:
+                warnings.warn(messages[0] + more, category, stacklevel=stacklevel + 1)
+            except TypeError:  # one that is made of something else than a message
+                named = f"{category.__name__}: {messages[0]}{more}"
+                warnings.warn(named, UserWarning, stacklevel=stacklevel + 1)
     if failed:
         path, reason = next(iter(failed.items()))
         warnings.warn(

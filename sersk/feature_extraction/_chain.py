@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,6 +78,8 @@ def fit_chain(chain: Any, X: Any) -> Any:
         What the chain makes of the clip of noise; None where it does not begin with a reader.
     """
     if isinstance(chain, FeatureUnion):
+        # Chunks are what runs at once; workers of its own could not tell what they fail to read.
+        chain.n_jobs = None
         for member in _steps(chain):
             fit_chain(member, X)
         return None
@@ -133,7 +136,7 @@ def steps_of(chain: Any) -> Iterator[Any]:
 
 
 def skips_padding(chain: Any) -> bool:
-    """Tell whether the length that its reader learned matters to clips that are not cut.
+    """Tell whether the length that its reader learned matters only to clips that are cut.
 
     Parameters
     ----------
@@ -144,18 +147,28 @@ def skips_padding(chain: Any) -> bool:
     -------
     skips : bool
         True where it begins with a reader of no set length, and no step after it takes the padding
-        for sound or puts anything in its place.
+        for sound, puts anything in its place, or leaves it in the middle of a row.
     """
     reader = reader_of(chain)
-    return (
-        reader is not None
-        and reader.duration is None
-        and all(getattr(step, "_skips_padding", step is reader) for step in steps_of(chain))
-    )
+    known = type(reader) is AudioReader and reader.duration is None
+    return known and _skips_padding(chain, reader)
 
 
-def failures(chain: Any) -> dict[str, str]:
-    """Collect what the readers of a chain could not read just now.
+def _skips_padding(chain: Any, reader: Any) -> bool:
+    if isinstance(chain, Pipeline):
+        return all(_skips_padding(step, reader) for step in _steps(chain))
+    if isinstance(chain, FeatureUnion):
+        # Side by side, only what has no padding stays where it is.
+        members = list(_steps(chain))
+        return all(makes_vectors(each) and _skips_padding(each, reader) for each in members)
+    # What a subclass does to the padding, only its author knows.
+    kind = type(chain)
+    says_so = kind.__module__.startswith("sersk.") or "_skips_padding" in vars(kind)
+    return chain is reader or (says_so and getattr(chain, "_skips_padding", False))
+
+
+def makes_vectors(chain: Any) -> bool:
+    """Tell whether a chain ends in a step whose output fits a table.
 
     Parameters
     ----------
@@ -164,14 +177,46 @@ def failures(chain: Any) -> dict[str, str]:
 
     Returns
     -------
-    failed : dict of str to str
-        The files, and the reason of each.
+    vectors : bool
+        False where it ends in frames, images or waveforms.
     """
-    return {
-        path: reason
-        for step in steps_of(chain)
-        for path, reason in getattr(step, "failed_", {}).items()
-    }
+    *_, last = steps_of(chain)
+    return "transform" in getattr(last, "_sklearn_auto_wrap_output_keys", ("transform",))
+
+
+def shortened(chain: Any, n_samples: int) -> Any:
+    """Copy a fitted chain that skips padding, for clips that are shorter than the longest.
+
+    Parameters
+    ----------
+    chain : transformer
+        A chain for which `skips_padding` is true.
+    n_samples : int
+        Length to which the copy reads.
+
+    Returns
+    -------
+    chain : transformer
+        Shares all but the steps themselves with the original.
+    """
+    chain = copy.copy(chain)
+    if isinstance(chain, Pipeline):
+        chain.steps = [(name, _shortened_step(step, n_samples)) for name, step in chain.steps]
+    elif isinstance(chain, FeatureUnion):
+        members = chain.transformer_list
+        chain.transformer_list = [
+            (name, _shortened_step(each, n_samples)) for name, each in members
+        ]
+    elif isinstance(chain, AudioReader):
+        chain.n_samples_ = n_samples
+    elif hasattr(chain, "n_features_in_"):
+        # The width that it has seen, and would insist on.
+        del chain.n_features_in_
+    return chain
+
+
+def _shortened_step(step: Any, n_samples: int) -> Any:
+    return step if step is None or isinstance(step, str) else shortened(step, n_samples)
 
 
 def _steps(chain: Pipeline | FeatureUnion) -> Iterator[Any]:
@@ -182,11 +227,8 @@ def _steps(chain: Pipeline | FeatureUnion) -> Iterator[Any]:
 
 
 def _hear_noise(reader: AudioReader) -> Any:
-    """Let a reader make a row of noise; what it failed to read stays noted."""
+    """Let a reader make a row of noise."""
     n_noise = min(reader.n_samples_, round(_NOISE_SECONDS * reader.sample_rate))
     skipped = round(reader.offset * reader.sample_rate)
     clip = np.random.default_rng(0).uniform(-0.1, 0.1, skipped + n_noise)
-    failed = reader.failed_
-    row = reader.transform([clip])
-    reader.failed_ = failed
-    return row
+    return reader.transform([clip])

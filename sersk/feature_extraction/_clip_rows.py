@@ -8,7 +8,7 @@ import math
 import os
 import stat
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
 from .._utils._clip_table import SOUND_COLUMNS, as_clip_table
-from .._utils._decoding import ClipRegion, clip_length
+from .._utils._decoding import ClipRegion, known_clip_length
 from .._utils._fingerprint import fingerprint
 from ..exceptions import AudioReadError
 from ..preprocessing import AudioReader
 
 # Numbers by which arrays are told apart at first; only where these agree are all compared.
 _NUMBERS_COMPARED = 64
-# Lengths of files that are remembered: a search asks for the same ones again and again.
-_LENGTHS_KEPT = 2**18
 
 
 class ClipRows:
@@ -47,10 +45,16 @@ class ClipRows:
             self._arrays = X.to_numpy() if by_label else self._X
             if isinstance(X, pd.DataFrame):
                 self._columns = [(repr(name), str(kind)) for name, kind in X.dtypes.items()]
-        elif isinstance(X, pd.DataFrame) and "path" in X.columns:
-            self._X = X[[name for name in SOUND_COLUMNS if name in X.columns]]
-        else:
-            self._X = pd.DataFrame({"path": self._table.paths})
+            return
+        # Worker processes may stand in another folder.
+        here = os.getcwd() if any(not os.path.isabs(path) for path in self._table.paths) else ""
+        self._paths = [os.path.join(here, path) for path in self._table.paths]
+        self._X = self._paths
+        if isinstance(X, pd.DataFrame) and "path" in X.columns:
+            columns = [name for name in SOUND_COLUMNS if name in X.columns]
+            # As objects: pandas' own strings do not hold every path.
+            paths = pd.Series(self._paths, index=X.index, dtype=object)
+            self._X = X[columns].assign(path=paths)
 
     def __len__(self) -> int:
         return len(self._X if self._table is None else self._table)
@@ -71,7 +75,7 @@ class ClipRows:
         Returns
         -------
         X : DataFrame, array or list
-            Of a clip table the columns that say which sound, and no others.
+            Of a clip table the columns that say which sound, and no others; with absolute paths.
         """
         return _safe_indexing(self._X, list(rows))
 
@@ -86,9 +90,27 @@ class ClipRows:
         Returns
         -------
         path : str or None
-            As the table has it.
+            Absolute.
         """
-        return None if self._table is None else self._table.paths[row]
+        return None if self._table is None else self._paths[row]
+
+    def as_given(self, failed: Mapping[str, str]) -> dict[str, str]:
+        """Name files as the table does.
+
+        Parameters
+        ----------
+        failed : mapping of str to str
+            Reasons by absolute path.
+
+        Returns
+        -------
+        failed : dict of str to str
+            Reasons by path, as the table has it.
+        """
+        if self._table is None or not failed:
+            return dict(failed)
+        given = dict(zip(self._paths, self._table.paths, strict=True))
+        return {given.get(path, path): reason for path, reason in failed.items()}
 
     def groups(self) -> list[list[int]]:
         """Find the rows that are the same clip.
@@ -103,6 +125,34 @@ class ClipRows:
         for row, identity in enumerate(identities):
             found.setdefault(identity, []).append(row)
         return list(found.values())
+
+    def heard(self, row: int, reader: AudioReader) -> int | None:
+        """Count the samples of a clip that a reader hands on.
+
+        Parameters
+        ----------
+        row : int
+            Its number.
+        reader : AudioReader
+            The fitted reader.
+
+        Returns
+        -------
+        n_samples : int or None
+            At most the length that the reader has learned; exactly that where the clip is changed
+            in a way that may change its length. None for a file that cannot be opened.
+        """
+        most = int(reader.n_samples_)
+        if self._table is None:
+            return _samples_heard(self._array(row), reader)
+        if getattr(self._table.augments[row], "changes_length", self._sounds[row][3] != ""):
+            return most
+        path, start, stop, _ = self._sounds[row]
+        try:
+            region = ClipRegion(path, start + reader.offset, stop)
+            return min(known_clip_length(region, reader.sample_rate), most)
+        except (AudioReadError, OSError, ValueError):
+            return None
 
     def key(self, row: int, chain: str, reader: AudioReader | None = None) -> bytes | None:
         """Make the key under which the result of a row is kept.
@@ -123,28 +173,23 @@ class ClipRows:
             None for a file that is not there, or cannot be opened, and for an array of what cannot
             be pickled.
         """
+        heard = None if reader is None else self.heard(row, reader)
         if self._table is None:
-            array = self._array(row)
             try:
-                content = _content(array)
+                content = _content(self._array(row))
             except ValueError:
                 return None
-            heard = None if reader is None else _samples_heard(array, reader)
             return _digest(chain, content, self._columns, heard)
         path, start, stop, augment = self._sounds[row]
         try:
-            # Another file under the same name, or the same one changed, is another clip.
+            # Another file under the same name, or the same one changed, is another clip. The time
+            # of the last change of anything tells files apart that were swapped.
             status = os.stat(path)
-            if not stat.S_ISREG(status.st_mode):
-                return None
-            file = (_absolute(path), status.st_size, status.st_mtime_ns)
-            heard = None
-            if reader is not None:
-                begin = start + reader.offset
-                length = _length(*file, begin, stop, reader.sample_rate)
-                heard = min(length, int(reader.n_samples_))
-        except (AudioReadError, OSError, ValueError):
+        except (OSError, ValueError):
             return None
+        if not stat.S_ISREG(status.st_mode) or (reader is not None and heard is None):
+            return None
+        file = (_absolute(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         return _digest(chain, *file, start, stop, augment, heard)
 
     @functools.cached_property
@@ -160,7 +205,7 @@ class ClipRows:
                 "" if augment is None else fingerprint(augment),
             )
             for path, start, stop, augment in zip(
-                table.paths, table.starts, table.stops, table.augments, strict=True
+                self._paths, table.starts, table.stops, table.augments, strict=True
             )
         ]
 
@@ -228,9 +273,3 @@ def _digest(*parts: Any) -> bytes:
         raw = part if isinstance(part, bytes) else repr(part).encode("utf-8", "surrogateescape")
         digest.update(len(raw).to_bytes(8, "little") + raw)
     return digest.digest()
-
-
-@functools.lru_cache(maxsize=_LENGTHS_KEPT)
-def _length(path: str, size: int, mtime: int, start: float, stop: float, sample_rate: int) -> int:
-    """Tell the length of a clip; of a file that was not changed in between, the same one."""
-    return clip_length(ClipRegion(path, start, stop), sample_rate)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import os
 import threading
@@ -13,16 +12,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import gen_batches
+from sklearn.base import clone
 
+from .._utils._failures import failures_collected
 from .._utils._fingerprint import fingerprint
 from .._utils._warnings import Said, warnings_recorded
-from ._chain import failures, reader_of, skips_padding
+from ..preprocessing import AudioReader
+from ._chain import makes_vectors, reader_of, shortened, skips_padding, steps_of
 from ._clip_rows import ClipRows
 from ._clip_store import StoreSession
 from ._row_array import RowArray
-
-_LEARNED_LENGTH = frozenset({"n_samples_"})
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Task:
         Numbers of the clips.
     X : clip table or array-like of shape (n_clips, ...)
         The clips.
-    process, thread : int
+    process : int
         Where the work is handed out.
     """
 
@@ -48,7 +47,6 @@ class Task:
     clips: list[int]
     X: Any
     process: int
-    thread: int
 
 
 @dataclass(frozen=True)
@@ -86,18 +84,15 @@ def compute_clips(task: Task) -> Outcome:
     outcome : Outcome
         What goes home.
     """
-    chain = task.chain
     elsewhere = os.getpid() != task.process
-    if not elsewhere and threading.get_ident() != task.thread:
-        # A reader notes what it could not read: threads must not share one.
-        chain = copy.deepcopy(chain)
-    with warnings_recorded(wanted=elsewhere) as said:
-        values = np.asarray(chain.transform(task.X))
-    if len(values) != len(task.clips):
+    with warnings_recorded(wanted=elsewhere) as said, failures_collected() as failed:
+        values = np.asarray(task.chain.transform(task.X))
+    if values.shape[:1] != (len(task.clips),):
         raise ValueError(
-            f"The chain made {len(values)} rows of {len(task.clips)}: PerClip needs one a clip."
+            f"The chain made an array of shape {values.shape} of {len(task.clips)} clip(s): "
+            "PerClip needs one row a clip."
         )
-    return Outcome(task.clips, values, failures(chain), said)
+    return Outcome(task.clips, values, failed, said)
 
 
 class ClipRun:
@@ -138,47 +133,51 @@ class ClipRun:
         self._folder = folder
         self._array: RowArray | None = None
         self._lock = threading.Lock()
-        self._here = os.getpid(), threading.get_ident()
         self._chain = chain
+        # The reader whose learned length matters only to clips that are cut.
+        self._reader = reader_of(chain) if skips_padding(chain) else None
+        self._shortens = self._reader is not None and not makes_vectors(chain)
         self._fingerprint = ""
-        self._reader = None
         self._keys: list[bytes | None] = [None] * len(self._rows_of)
         if store is not None:
-            self._reader = reader_of(chain) if skips_padding(chain) else None
-            self._fingerprint = fingerprint(
-                chain, ignore=frozenset() if self._reader is None else _LEARNED_LENGTH
-            )
+            self._fingerprint = self._sum_up()
             self._keys = [self._key(clip) for clip in range(len(self._rows_of))]
 
     def __len__(self) -> int:
         return len(self._rows_of)
 
-    def tasks(self, chunk_size: int) -> Iterator[Task]:
+    def tasks(self, most_clips: int, most_samples: int | None = None) -> Iterator[Task]:
         """Hand out what has to be computed; take in what has been.
 
         Parameters
         ----------
-        chunk_size : int
+        most_clips : int
             Number of clips looked at in one go.
+        most_samples : int, default=None
+            Number of samples that their waveforms may have, padding included, unless it is a single
+            one.
 
         Yields
         ------
         task : Task
             Clips that the store does not hold.
         """
-        chunks = list(gen_batches(len(self), chunk_size))
+        lengths = self._lengths()
+        chunks = list(_chunks(lengths, most_clips, most_samples))
         if self._store is not None:
             # Folds that run at the same time begin at different ends, and find each other's
             # results: that is why each chunk is looked up only when its turn comes.
             known = b"".join(key or b"" for key in self._keys)
             seed = int.from_bytes(hashlib.blake2b(known, digest_size=8).digest(), "little")
             np.random.default_rng(seed).shuffle(chunks)
-        for chunk in chunks:
-            clips = list(range(len(self))[chunk])
+        for clips in chunks:
             left = self._look_up(clips)
             if left:
                 X = self._rows.take([self._rows_of[clip][0] for clip in left])
-                yield Task(self._chain, left, X, *self._here)
+                chain = self._chain
+                if self._reader is not None:
+                    chain = shortened(chain, max(1, *(lengths[clip] for clip in left)))
+                yield Task(chain, left, X, os.getpid())
 
     def take_in(self, outcome: Outcome) -> None:
         """Put results in their places, and keep them.
@@ -189,20 +188,18 @@ class ClipRun:
             What a worker sent.
         """
         self._check_shape(outcome.values.shape[1:])
-        self.failed |= outcome.failed
+        self.failed |= self._rows.as_given(outcome.failed)
         self.warnings += outcome.warnings
         kept = {}
         for clip, value in zip(outcome.clips, outcome.values, strict=True):
             self._put(clip, value)
             key = self._keys[clip]
-            row = self._rows_of[clip][0]
-            # Kept only if it was read, and is the file still that it was.
-            if (
-                key is not None
-                and self._rows.path(row) not in outcome.failed
-                and self._key(clip) == key
-            ):
-                kept[key] = _without_padding(value) if self._trims else value
+            if key is None or self._rows.path(self._rows_of[clip][0]) in outcome.failed:
+                continue
+            sound = _without_padding(value)
+            # Kept only if there is something to keep, and the file is still what it was.
+            if sound.size and self._key(clip) == key:
+                kept[key] = sound if self._trims else value
         if self._store is not None:
             self._store.keep(kept)
 
@@ -223,8 +220,25 @@ class ClipRun:
         if self._array is not None:
             self._array.discard()
 
+    def _sum_up(self) -> str:
+        """Make the fingerprint of the chain, before it has met any clip but for learned lengths."""
+        lengths = [
+            int(step.n_samples_)
+            for step in steps_of(self._chain)
+            if isinstance(step, AudioReader) and step is not self._reader
+        ]
+        return fingerprint((clone(self._chain), lengths))
+
+    def _lengths(self) -> list[int]:
+        """Tell to how many samples each clip is read."""
+        if self._reader is not None:
+            first_rows = (rows[0] for rows in self._rows_of)
+            return [self._rows.heard(row, self._reader) or 0 for row in first_rows]
+        readers = (step for step in steps_of(self._chain) if isinstance(step, AudioReader))
+        return [max((int(reader.n_samples_) for reader in readers), default=0)] * len(self)
+
     def _check_shape(self, shape: tuple[int, ...]) -> None:
-        if self._row_shape not in (None, shape):
+        if not self._fits(shape, shorter=self._shortens):
             raise ValueError(
                 f"The chain made rows of shape {shape} of some clips and of shape "
                 f"{self._row_shape} of others: the shape must not depend on what is in the clips, "
@@ -240,18 +254,18 @@ class ClipRun:
         left = []
         for clip in clips:
             value = found.get(self._keys[clip] or b"")
-            if value is None or not self._fits(value):
+            if value is None or not self._fits(value.shape, shorter=self._trims):
                 left.append(clip)
             else:
                 self._put(clip, value)
         return left
 
-    def _fits(self, value: NDArray[Any]) -> bool:
-        shape = self._row_shape
-        if shape is None or value.shape == shape:
+    def _fits(self, shape: tuple[int, ...], *, shorter: bool) -> bool:
+        """Tell whether a row has the shape of all, or one that padding makes it."""
+        whole = self._row_shape
+        if whole is None or shape == whole:
             return True
-        shorter = value.ndim == len(shape) and value.shape[-1] < shape[-1]
-        return self._trims and shorter and value.shape[:-1] == shape[:-1]
+        return shorter and shape[:-1] == whole[:-1] and bool(shape) and shape[-1] < whole[-1]
 
     def _put(self, clip: int, value: NDArray[Any]) -> None:
         # joblib asks for the next chunk from threads of its own.
@@ -268,9 +282,25 @@ class ClipRun:
         return self._rows.key(self._rows_of[clip][0], self._fingerprint, self._reader)
 
 
+def _chunks(lengths: list[int], most_clips: int, most_samples: int | None) -> Iterator[list[int]]:
+    """Put clips of like length together."""
+    chunk: list[int] = []
+    for clip in sorted(range(len(lengths)), key=lengths.__getitem__):
+        full = len(chunk) == most_clips
+        if most_samples is not None:
+            full |= (len(chunk) + 1) * lengths[clip] > most_samples
+        if chunk and full:
+            yield chunk
+            chunk = []
+        chunk.append(clip)
+    yield chunk
+
+
 def _without_padding(value: NDArray[Any]) -> NDArray[Any]:
     """Cut off the NaN at the end of the last axis."""
-    if value.dtype.kind != "f" or not value.size or not np.isnan(value[..., -1]).all():
+    if not value.ndim or value.dtype.kind != "f" or not value.size:
+        return value
+    if not np.isnan(value[..., -1]).all():
         return value
     sounding = np.flatnonzero(~np.isnan(value).all(axis=tuple(range(value.ndim - 1))))
     return value[..., : sounding[-1] + 1 if sounding.size else 0]

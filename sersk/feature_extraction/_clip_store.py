@@ -115,8 +115,8 @@ class ClipStore:
     """
 
     def __init__(self, location: str | os.PathLike[str], *, max_bytes: int = 10 * 2**30) -> None:
-        if max_bytes < 1:
-            raise ValueError(f"max_bytes={max_bytes}: at least 1 is needed.")
+        if not isinstance(max_bytes, int | np.integer) or max_bytes < 1:
+            raise ValueError(f"max_bytes={max_bytes!r}: a whole number of at least 1 is needed.")
         self.location = Path(location).expanduser().absolute()
         self.max_bytes = max_bytes
 
@@ -132,6 +132,9 @@ class ClipStore:
     def __len__(self) -> int:
         with self.open() as session:
             return session.count()
+
+    def __bool__(self) -> bool:
+        return True  # an empty store is a store all the same
 
     @property
     def n_bytes(self) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
+from collections.abc import Generator, Iterator
+from contextlib import closing, nullcontext
+from itertools import islice
 from multiprocessing import TimeoutError as WorkersTimeoutError
 from numbers import Integral, Real
 from typing import Any, Literal, Self
@@ -17,14 +19,14 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from .._utils._failures import failures_collected
 from .._utils._progress import track
 from .._utils._sample_rates import check_sample_rates
 from .._utils._warnings import repeat_warnings, warnings_recorded
 from ..exceptions import SerskError
-from ..preprocessing import AudioReader
-from ._chain import check_rows_independent, failures, fit_chain, steps_of
+from ._chain import check_rows_independent, fit_chain, makes_vectors, steps_of
 from ._clip_rows import ClipRows
-from ._clip_run import ClipRun, compute_clips
+from ._clip_run import ClipRun, Outcome, Task, compute_clips
 from ._clip_store import ClipStore
 
 # Bounds of a chunk whose size is left open: enough clips to hide the cost of handing over, few
@@ -187,13 +189,15 @@ class PerClip(TransformerMixin, BaseEstimator):
         check_sample_rates(self.transformer)
         check_rows_independent(self.transformer)
         self.transformer_ = clone(self.transformer)
-        row = fit_chain(self.transformer_, ClipRows(X).all)
-        self.failed_ = failures(self.transformer_)
+        with failures_collected() as failed:
+            rows = ClipRows(X)
+            row = fit_chain(self.transformer_, rows.all)
+        self.failed_ = rows.as_given(failed)
         # What a clip becomes, where that can be told without decoding one.
         self._row_shape = None if row is None else np.shape(row)[1:]
-        if not _fits_a_table(self.transformer_):
-            # scikit-learn looks here: frames and waveforms stay arrays, whatever is asked.
-            self._sklearn_auto_wrap_output_keys: set[str] = set()
+        # scikit-learn looks here: frames and waveforms stay arrays, whatever is asked.
+        vectors = makes_vectors(self.transformer_)
+        self._sklearn_auto_wrap_output_keys: set[str] = {"transform"} if vectors else set()
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
@@ -248,44 +252,50 @@ class PerClip(TransformerMixin, BaseEstimator):
     def _compute(self, run: ClipRun) -> None:
         """Compute what is missing, and take it in as it comes."""
         workers = effective_n_jobs(self.n_jobs)
-        tasks = run.tasks(self._size_of_chunks(len(run), workers))
-        parallel = Parallel(
-            n_jobs=self.n_jobs,
-            return_as="generator_unordered",
-            batch_size=1,
-            # Without workers joblib cannot watch over the time, and says so.
-            timeout=None if workers == 1 else self.timeout,
-        )
+        if self.chunk_size == "auto":
+            fair = -(-len(run) // (workers * _CHUNKS_A_WORKER))
+            most = _CLIPS_A_CHUNK if workers == 1 else max(1, min(_CLIPS_A_CHUNK, fair))
+            tasks = run.tasks(most, _BYTES_A_CHUNK // 4)
+        else:
+            tasks = run.tasks(int(self.chunk_size))
         # Some backends begin with the first chunks as soon as they are called.
         with warnings_recorded() as said:
+            results = self._run_in_workers(tasks, workers)
             outcomes = track(
-                parallel(delayed(compute_clips)(task) for task in tasks),
+                results,
                 total=len(run),
                 description="clips",
                 show=bool(self.verbose),
                 position=lambda: run.n_done,
             )
             try:
-                for outcome in outcomes:
-                    run.take_in(outcome)
+                # Closed in any case: workers would compute the rest of the corpus for nobody.
+                with closing(results), closing(outcomes):
+                    for outcome in outcomes:
+                        run.take_in(outcome)
             except WorkersTimeoutError as error:
                 raise SerskError(
                     f"No worker gave a result for {self.timeout:g} s: it has died, or a chunk of "
                     "clips takes longer. Look at the workers' own output, or set a smaller "
                     "chunk_size or a larger timeout. What is done is kept, with memory."
                 ) from error
-        self.failed_ = run.failed
+            finally:
+                self.failed_ = run.failed
         repeat_warnings(said + run.warnings, run.failed, where="failed_", stacklevel=4)
 
-    def _size_of_chunks(self, n_clips: int, workers: int) -> int:
-        if self.chunk_size != "auto":
-            return int(self.chunk_size)
-        sizes = [_CLIPS_A_CHUNK]
-        if workers > 1:
-            sizes.append(-(-n_clips // (workers * _CHUNKS_A_WORKER)))
-        readers = (step for step in steps_of(self.transformer_) if isinstance(step, AudioReader))
-        sizes += [_BYTES_A_CHUNK // (4 * reader.n_samples_) for reader in readers]
-        return max(1, min(sizes))
+    def _run_in_workers(self, tasks: Iterator[Task], workers: int) -> Generator[Outcome]:
+        # Without workers joblib cannot watch over the time, and says so.
+        settings = {"n_jobs": self.n_jobs, "timeout": None if workers == 1 else self.timeout}
+        calls = (delayed(compute_clips)(task) for task in tasks)
+        try:
+            parallel = Parallel(return_as="generator_unordered", batch_size=1, **settings)
+        except ValueError:
+            # A backend that hands out all results at once: a few chunks at a time, then.
+            while some := list(islice(calls, workers * _CHUNKS_A_WORKER)):
+                yield from Parallel(batch_size=1, **settings)(some)
+        else:
+            with closing(parallel(calls)) as results:
+                yield from results
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Name the features of the chain.
@@ -349,9 +359,3 @@ class PerClip(TransformerMixin, BaseEstimator):
 
 def _as_store(memory: str | os.PathLike[str] | ClipStore) -> ClipStore:
     return memory if isinstance(memory, ClipStore) else ClipStore(memory)
-
-
-def _fits_a_table(chain: Any) -> bool:
-    """Tell whether the last step makes what a DataFrame can hold."""
-    *_, last = steps_of(chain)
-    return "transform" in getattr(last, "_sklearn_auto_wrap_output_keys", ("transform",))

@@ -106,8 +106,9 @@ class RowArray:
             return self._array
         try:
             self._file.truncate(self._shape[0] * self._row_bytes)
+            # Copied where it is written to: no step changes it for others.
             mapped: np.memmap[tuple[int, ...], np.dtype[np.generic]] = np.memmap(
-                self._file, dtype=self._dtype, mode="r+", shape=self._shape
+                self._file, dtype=self._dtype, mode="c", shape=self._shape
             )
         except OSError as error:
             # Not every file system has memory maps.

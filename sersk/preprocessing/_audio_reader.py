@@ -18,7 +18,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._utils._array_output import ArrayOutputMixin
 from .._utils._clip_table import ClipTable, as_clip_table
-from .._utils._decoding import ClipRegion, clip_length, read_clip
+from .._utils._decoding import ClipRegion, known_clip_length, read_clip
+from .._utils._failures import note_failures
 from .._utils._lengths import valid_lengths
 from .._utils._threads import map_in_threads
 from ..exceptions import AudioReadError, ClipCutWarning, UnreadableAudioWarning
@@ -242,6 +243,7 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
         self.failed_ = {
             error.path: error.reason for error in outcomes if isinstance(error, AudioReadError)
         }
+        note_failures(self.failed_)
         return [length for length in outcomes if not isinstance(length, AudioReadError)]
 
     def _regions(self, table: ClipTable) -> list[ClipRegion]:
@@ -275,6 +277,7 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
         self.failed_ = {error.path: error.reason for error in errors}
         if not self.failed_:
             return
+        note_failures(self.failed_)
         named = [f"{path!r}: {reason}" for path, reason in self.failed_.items()][:_NAMES_SHOWN]
         more = len(self.failed_) - len(named)
         warnings.warn(
@@ -350,7 +353,7 @@ def _measure(
     outcomes: list[int | AudioReadError] = []
     for region in regions:
         try:
-            outcomes.append(clip_length(region, sample_rate))
+            outcomes.append(known_clip_length(region, sample_rate))
         except AudioReadError as error:
             if raise_errors:
                 raise

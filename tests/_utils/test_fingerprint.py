@@ -219,16 +219,18 @@ def test_differs_with_parameters(parameters):
         {"read__n_jobs": 2},
         {"both__n_jobs": -1},
         {"both__mfcc__n_jobs": 4},
-        {"both__gain__n_jobs": 2},
         {"verbose": True},
         {"both__verbose": True},
-        {"both__gain__verbose": 3},
         {"memory": "somewhere"},
-        {"both__gain__memory": "somewhere"},
     ],
 )
 def test_does_not_differ_with_what_has_no_effect(parameters):
     assert fingerprint(chain(**parameters)) == fingerprint(chain())
+
+
+@pytest.mark.parametrize("name", ["n_jobs", "verbose", "memory"])
+def test_the_same_names_in_a_class_of_anyone_s_may_mean_anything(name):
+    assert fingerprint(Gain(**{name: 2})) != fingerprint(Gain())
 
 
 def test_does_not_differ_after_clone_and_fit():
@@ -236,11 +238,10 @@ def test_does_not_differ_after_clone_and_fit():
     assert fingerprint(clone(own)) == fingerprint(own)
     strided = Gain(np.arange(8.0)[::2])
     assert fingerprint(clone(strided)) == fingerprint(strided)
-    fitted = Gain().fit(None)
+    fitted = AudioReader(duration=1.0)
     fitted.n_features_in_ = 3
-    assert fingerprint(fitted) == fingerprint(Gain())
-    fitted.failed_["a.wav"] = "why"
-    assert fingerprint(fitted) == fingerprint(Gain())
+    fitted.failed_ = {"a.wav": "why"}
+    assert fingerprint(fitted) == fingerprint(AudioReader(duration=1.0))
 
 
 def test_differs_with_learned_attributes():
@@ -248,15 +249,10 @@ def test_differs_with_learned_attributes():
     scalers = [StandardScaler(), StandardScaler().fit(X), StandardScaler().fit(2 * X)]
     assert len({fingerprint(make_pipeline(scaler)) for scaler in scalers}) == 3
     assert fingerprint(scalers[1]) == fingerprint(StandardScaler().fit(X))
-    ignore = frozenset({"n_samples_"})
     readers = [AudioReader().fit([np.zeros(n)]) for n in (10, 20)]
     assert fingerprint(readers[0]) != fingerprint(readers[1])
-    assert fingerprint(make_pipeline(readers[0]), ignore=ignore) == fingerprint(
-        make_pipeline(readers[1]), ignore=ignore
-    )
-    # Held by a function, it may be anything.
     held = [FunctionTransformer(lambda x, reader=reader: reader.n_samples_) for reader in readers]
-    assert fingerprint(held[0], ignore=ignore) != fingerprint(held[1], ignore=ignore)
+    assert fingerprint(held[0]) != fingerprint(held[1])
 
 
 VALUES = [

@@ -859,7 +859,7 @@ def test_cloned_as_a_parameter(store):
 
 @pytest.mark.parametrize("max_bytes", [0, -1])
 def test_refuses_a_bound_of_nothing(tmp_path, max_bytes):
-    with pytest.raises(ValueError, match=f"max_bytes={max_bytes}: at least 1 is needed"):
+    with pytest.raises(ValueError, match=f"max_bytes={max_bytes}: a whole number of at least 1"):
         ClipStore(tmp_path, max_bytes=max_bytes)
 
 

@@ -133,7 +133,7 @@ def test_what_one_array_taught_does_not_bind_ragged_ones(rng):
 
 
 def test_chosen_duration_cuts_silently_and_opens_nothing_in_fit(clips, monkeypatch):
-    monkeypatch.setattr(audio_reader, "clip_length", None)
+    monkeypatch.setattr(audio_reader, "known_clip_length", None)
     reader = AudioReader(duration=0.2).fit([*clips, "missing.wav"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
