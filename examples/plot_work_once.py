@@ -1,7 +1,7 @@
 """
-=====================
+======================
 No clip computed twice
-=====================
+======================
 
 A cross-validation asks for the features of a clip once a fold, a search once a fold and trial. They
 are the same each time. Here the clips that are really computed are counted, with and without a

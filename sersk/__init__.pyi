@@ -1,3 +1,4 @@
+from . import augmentation as augmentation
 from . import datasets as datasets
 from . import exceptions as exceptions
 from . import feature_extraction as feature_extraction

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "AudioReadError",
+    "AugmentationError",
     "ClipCutWarning",
     "CorpusError",
     "CorpusWarning",
@@ -45,6 +46,40 @@ class AudioReadError(SerskError, ValueError):
 
     def __str__(self) -> str:
         return f"cannot read {self.path!r}: {self.reason}"
+
+
+class AugmentationError(SerskError, ValueError):
+    """A transform could not be applied to a clip, or returned what is no clip.
+
+    Parameters
+    ----------
+    draw : str
+        The transform, as it was drawn.
+    clip : str or None
+        The clip, where its name is known.
+    reason : str
+        What went wrong.
+
+    Attributes
+    ----------
+    draw : str
+        The transform, as it was drawn.
+    clip : str or None
+        The clip, where its name is known.
+    reason : str
+        What went wrong.
+    """
+
+    def __init__(self, draw: str, clip: str | None, reason: str) -> None:
+        # All go to ``args``: an error raised in a worker process is pickled on its way home.
+        super().__init__(draw, clip, reason)
+        self.draw = draw
+        self.clip = clip
+        self.reason = reason
+
+    def __str__(self) -> str:
+        clip = "a clip" if self.clip is None else repr(self.clip)
+        return f"cannot apply {self.draw} to {clip}: {self.reason}"
 
 
 class CorpusError(SerskError, ValueError):

@@ -51,7 +51,12 @@ def public_estimators():
         module = importlib.import_module(f"sersk.{room}") if not room.startswith("_") else None
         for name in getattr(module, "__all__", ()):
             thing = getattr(module, name)
-            if inspect.isclass(thing) and issubclass(thing, BaseEstimator):
+            if (
+                inspect.isclass(thing)
+                and issubclass(thing, BaseEstimator)
+                # Transforms of `augmentation` have parameters, but nothing to fit.
+                and hasattr(thing, "fit")
+            ):
                 found[name] = thing
     return [found[name](**PARAMETERS.get(name, {})) for name in sorted(found)]
 

@@ -46,7 +46,7 @@ def apply_draw(
         return samples
     if not callable(draw):
         raise AugmentationError(
-            _describe(draw),
+            describe_draw(draw),
             name,
             "it cannot be called: put what a transform's `draw` returns there, or a function of "
             "samples and sample rate",
@@ -54,15 +54,22 @@ def apply_draw(
     try:
         changed = draw(samples.copy(), sample_rate)
     except AugmentationError as error:
-        raise AugmentationError(error.draw, error.clip or name, error.reason) from error
+        raise AugmentationError(error.draw, name, error.reason) from error
     except Exception as error:
         raise AugmentationError(
-            _describe(draw), name, f"{type(error).__name__}: {error}"
+            describe_draw(draw), name, f"{type(error).__name__}: {error}"
         ) from error
     problem = _problem_with(changed, len(samples), getattr(draw, "changes_length", False))
     if problem is not None:
-        raise AugmentationError(_describe(draw), name, problem)
-    result: NDArray[Any] = changed.astype(samples.dtype, copy=False)
+        raise AugmentationError(describe_draw(draw), name, problem)
+    # What is too large for the type of the clip becomes infinite, and is found below.
+    with np.errstate(over="ignore"):
+        result: NDArray[Any] = np.ascontiguousarray(changed, samples.dtype)
+    finite = np.isfinite(result)
+    if not finite.all():
+        where = int(np.argmin(finite))
+        problem = f"sample {where} that it returned is {result[where]}, not a finite number"
+        raise AugmentationError(describe_draw(draw), name, problem)
     return result
 
 
@@ -80,14 +87,21 @@ def _problem_with(changed: Any, n_samples: int, changes_length: bool) -> str | N
             f"it returned {len(changed)} samples for {n_samples}. If that is meant, give it an "
             "attribute `changes_length` that is True"
         )
-    finite = np.isfinite(changed)
-    if not finite.all():
-        where = int(np.argmin(finite))
-        return f"sample {where} that it returned is {changed[where]}, not a finite number"
     return None
 
 
-def _describe(draw: Any) -> str:
-    """Print a draw; a function by its name, without its address."""
+def describe_draw(draw: Any) -> str:
+    """Print a draw; a function by its name, without its address.
+
+    Parameters
+    ----------
+    draw : object
+        The draw.
+
+    Returns
+    -------
+    text : str
+        For people.
+    """
     name = getattr(draw, "__qualname__", None)
     return name if isinstance(name, str) else repr(draw)

@@ -20,8 +20,8 @@ from .._utils._warnings import Said, warnings_recorded
 from ..preprocessing import AudioReader
 from ._chain import makes_vectors, reader_of, shortened, skips_padding, steps_of
 from ._clip_rows import ClipRows
-from ._clip_store import StoreSession
 from ._row_array import RowArray
+from ._store_session import StoreSession
 
 
 @dataclass(frozen=True)

@@ -81,12 +81,6 @@ class PerClip(TransformerMixin, BaseEstimator):
     failed_ : dict of str to str
         Files that the latest `fit` or `transform` could not read, and the reason of each.
 
-    n_features_in_ : int
-        Number of columns seen in `fit`. Only defined for arrays.
-
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns seen in `fit`. Only defined for a table of numbers that has names.
-
     See Also
     --------
     ClipStore : The folder, and its bound.
@@ -94,7 +88,10 @@ class PerClip(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    **What a result is kept under.** The file (its absolute path, size and time of modification),
+    **What the chain is given.** Of a DataFrame the columns ``path``, ``start``, ``stop`` and
+    ``augment``, of other array-likes of paths a list; the paths are absolute.
+
+    **What a result is kept under.** The file (its absolute path, size and times of change),
     ``start``, ``stop`` and ``augment`` of the row, the classes and parameters of the chain, the
     versions of sersk and of the packages that compute for it. A change of any of these is another
     result; `n_jobs`, `verbose` and the other columns of the table are not looked at. Of classes and
@@ -102,17 +99,18 @@ class PerClip(TransformerMixin, BaseEstimator):
     their module. Arrays are known by their content.
 
     A learned length (``AudioReader(duration=None)``) is fitted once, on all clips of `fit`, and
-    holds for every chunk. Where all steps skip padding, as those of sersk do that do not fill it,
-    a result depends on it only where the clip was cut: other folds with other lengths share it.
+    holds for every chunk. Where all steps after the reader are sersk's own and none fills the
+    padding, a result depends on it only where the clip was cut: other folds with other lengths
+    share it, and short clips are computed in short arrays, however long the longest is.
 
     Files that cannot be read are tried again each time, and named each time.
 
     **Workers.** Processes suit slow features (pyin, Praat, openSMILE). For the fast ones the
     threads of the steps themselves are quicker to start: leave `n_jobs` alone here and set theirs.
-    With joblib's dask or ray backend the chunks go to other machines: only paths travel, which
-    must mean the same file there, and results come back; the store is used here alone. Folds that
-    run at the same time share a store, and take the chunks in different orders, so that they seldom
-    compute the same clip.
+    With joblib's dask backend, or another one, the chunks go to other machines: only paths travel,
+    which must mean the same file there, and results come back; the store is used here alone. Folds
+    that run at the same time share a store, and take the chunks in different orders, so that they
+    seldom compute the same clip.
 
     **Large results.** With `memory`, an array above 256 MiB is a memory map of a file in that
     folder, which goes away together with the array.
@@ -334,12 +332,12 @@ class PerClip(TransformerMixin, BaseEstimator):
 
     @property
     def n_features_in_(self) -> int:
-        """Number of columns seen in `fit`."""
+        """Number of columns seen in `fit`; only defined for arrays."""
         return int(self.transformer_.n_features_in_)
 
     @property
     def feature_names_in_(self) -> NDArray[np.object_]:
-        """Names of the columns seen in `fit`."""
+        """Names of the columns seen in `fit`; only defined for a table of numbers with names."""
         names: NDArray[np.object_] = self.transformer_.feature_names_in_
         return names
 

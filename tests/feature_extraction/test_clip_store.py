@@ -24,7 +24,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from sersk.exceptions import StoreWarning
-from sersk.feature_extraction import ClipStore, PerClip, _clip_store
+from sersk.feature_extraction import ClipStore, PerClip, _store_session
 from sersk.preprocessing import AudioReader
 
 PAGE = 16384
@@ -241,7 +241,7 @@ def test_a_result_larger_than_the_store_throws_nothing_away(tmp_path):
 
 
 def test_a_result_larger_than_sqlite_takes(store, monkeypatch):
-    monkeypatch.setattr(_clip_store, "_LARGEST_RESULT", 10_000)
+    monkeypatch.setattr(_store_session, "_LARGEST_RESULT", 10_000)
     with pytest.warns(StoreWarning, match="does not keep"):
         keep(store, [1], size=2000)
     keep(store, [2])
@@ -462,7 +462,7 @@ def test_a_whole_entry_that_is_no_array(store, payload):
     """Others may write the folder: what they put there is no more than not found."""
     keep(store, [1])
     connection = sqlite3.connect(file_of(store), isolation_level=None)
-    row = (b"key", int(time.time()), _clip_store._checksum(b"key", payload), payload)
+    row = (b"key", int(time.time()), _store_session._checksum(b"key", payload), payload)
     connection.execute("INSERT INTO clips VALUES (?, ?, ?, ?)", row)
     connection.close()
     with store.open() as session:
@@ -549,7 +549,7 @@ def use_damaged_log(store):
 
 
 def _leave_a_log(location):
-    session = _clip_store.StoreSession(ClipStore(location))
+    session = _store_session.StoreSession(location, 2**30)
     for number in range(40):
         session.keep(entries([number]))
     os.kill(os.getpid(), signal.SIGKILL)
@@ -592,7 +592,7 @@ def test_of_two_that_find_the_damage_one_begins_anew(store):
 def test_a_file_that_another_has_begun_anew_since_it_was_opened(store, monkeypatch):
     keep(store, [1])
     file_of(store).write_bytes(b"junk" * 9000)
-    alone = _clip_store._alone
+    alone = _store_session._alone
 
     @contextmanager
     def wait_for_another(path):
@@ -602,7 +602,7 @@ def test_a_file_that_another_has_begun_anew_since_it_was_opened(store, monkeypat
             keep(store, [2])
             yield
 
-    monkeypatch.setattr(_clip_store, "_alone", wait_for_another)
+    monkeypatch.setattr(_store_session, "_alone", wait_for_another)
     with pytest.warns(StoreWarning, match="is damaged"):
         keep(store, [3])
     assert find(store, range(5)) == [2, 3]
@@ -795,7 +795,7 @@ def test_sqlite_says_full(store):
 
 def test_another_process_that_does_not_let_go(store, monkeypatch):
     keep(store, [1])
-    monkeypatch.setattr(_clip_store, "_PATIENCE", 0.1)
+    monkeypatch.setattr(_store_session, "_PATIENCE", 0.1)
     other = sqlite3.connect(file_of(store), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.warns(StoreWarning, match="takes no more results: database is locked"):
@@ -873,7 +873,7 @@ def test_names_of_folders(tmp_path, name):
 
 def test_no_statement_that_older_versions_of_sqlite_lack():
     """3.31 is what systems of 2020 have, on which Python 3.11 may be built."""
-    source = Path(_clip_store.__file__).read_text()
+    source = Path(_store_session.__file__).read_text()
     newer = (
         r"RETURNING|\bSTRICT\b|->>|unixepoch|DROP COLUMN|MATERIALIZED|UPDATE\s.*\sFROM|FULL JOIN"
     )

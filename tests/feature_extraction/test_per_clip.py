@@ -43,7 +43,7 @@ from sersk.feature_extraction import (
     TimeDomainStats,
     _row_array,
 )
-from sersk.feature_extraction._clip_store import StoreSession
+from sersk.feature_extraction._store_session import StoreSession
 from sersk.preprocessing import (
     AudioReader,
     LevelNormalizer,

@@ -1,0 +1,22 @@
+from ._background_noise import BackgroundNoise
+from ._combine import Compose, OneOf
+from ._foreign import Seeded
+from ._gain_and_shift import Gain, TimeShift
+from ._noise import AddNoise
+from ._presets import make_transforms
+from ._reverb import Reverb
+from ._stretch_and_pitch import PitchShift, TimeStretch
+
+__all__ = [
+    "AddNoise",
+    "BackgroundNoise",
+    "Compose",
+    "Gain",
+    "OneOf",
+    "PitchShift",
+    "Reverb",
+    "Seeded",
+    "TimeShift",
+    "TimeStretch",
+    "make_transforms",
+]
