@@ -90,6 +90,8 @@ def test_ravdess(ravdess_tree):
         (["--help"], 0, "Exit status"),
         (["--version"], 0, "sersk, version"),
         (["evaluate", "--help"], 0, "Examples"),
+        (["audit", "--help"], 0, "Examples"),
+        (["audit"], 2, "Missing option '--corpus'"),
         ([], 2, "Usage"),
         (["no-such-command"], 2, "No such command"),
         (["evaluate"], 2, "Missing option '--corpus'"),
@@ -189,6 +191,62 @@ def test_a_full_disk_leaves_no_half_file(corpus_csv, tmp_path, monkeypatch, caps
     captured = capsys.readouterr()
     assert "No space left" in captured.err
     assert sorted(os.listdir(out)) == ["confusion_matrices.png", "predictions.csv"]
+
+
+def test_audit(corpus_csv, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, captured = run(
+        capsys, "audit", "--corpus", corpus_csv, "--n-splits", 2, "--n-jobs", 1, "--out", "results",
+    )  # fmt: skip
+    assert status == 0, captured.err
+    assert "svm_functionals on corpus: 24 clips, 4 speaker(s)" in captured.out
+    assert "Chance is 33.3" in captured.out
+    assert max(map(len, captured.out.splitlines())) <= 80
+    assert "copies before the split" in captured.out
+    assert "The corpus is synthetic" in captured.out
+    # The one sentence; the terminal may have broken it.
+    assert "do not hold for voices never heard: there it is" in " ".join(captured.out.split())
+    assert sorted(os.listdir("results")) == ["audit.csv", "audit.json", "audit.png"]
+    document = json.loads((tmp_path / "results" / "audit.json").read_text())
+    assert document["seed"] == 0
+    assert "PitchShift()" in document["augmenter"]
+    table = pd.read_csv(tmp_path / "results" / "audit.csv", index_col="condition")
+    assert list(table.index) == list(document["table"]) == list(document["conditions"])
+    assert table["leaks"].tolist() == [True, False, False, False, False, False]
+    assert document["table"]["speaker"]["low"] is None
+    for name, row in table.iterrows():
+        scores = document["conditions"][name]["scores"]
+        assert row["balanced_accuracy"] == pytest.approx(scores["balanced_accuracy"]["score"])
+    assert (tmp_path / "results" / "audit.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_audit_as_json_with_memory_and_without_speakers(corpus_csv, tmp_path, capsys):
+    table = pd.read_csv(corpus_csv).drop(columns=["speaker", "sentence"])
+    table["path"] = [os.path.join(os.path.dirname(corpus_csv), path) for path in table["path"]]
+    table.to_csv(tmp_path / "bare.csv", index=False)
+    arguments = ["audit", "--corpus", tmp_path / "bare.csv", "--n-splits", 2, "--n-jobs", 1]
+    status, captured = run(capsys, *arguments, "--memory", tmp_path / "memory", "--json")
+    assert status == 0, captured.err
+    document = json.loads(captured.out)
+    assert set(document["left_out"]) == {"text", "speaker", "speaker+text"}
+    assert document["table"]["random"]["above_speaker"] is None
+    assert os.listdir(tmp_path / "memory")
+    assert not (tmp_path / "results").exists()
+    _, captured = run(capsys, *arguments, "--memory", tmp_path / "memory")
+    assert "nothing tells what the scores are worth" in " ".join(captured.out.split())
+
+
+def test_audit_finds_out_first_what_cannot_work(corpus_csv, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sersk.model_selection.audit_leakage", None)
+    (tmp_path / "file").write_text("")
+    for arguments, status, message in (
+        (["--out", tmp_path / "file" / "out"], 2, "cannot write"),
+        (["--recipe", "svm"], 1, "Did you mean"),
+        (["--protocol", "speaker"], 2, "No such option"),
+    ):
+        found, captured = run(capsys, "audit", "--corpus", corpus_csv, *arguments)
+        assert (found, captured.out) == (status, "")
+        assert message in captured.err
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")

@@ -14,6 +14,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 
 import sersk
+from sersk.augmentation import AddNoise
 from sersk.feature_extraction import RMSEnergy
 
 # The one place for checks that cannot hold by nature: (class, check) -> why.
@@ -38,10 +39,12 @@ PARAMETERS = {
     "Pitch": {"frame_length": 64, "hop_length": 4, "fmin": 600.0, "fmax": 4000.0},
     "RMSEnergy": {"frame_length": 64, "hop_length": 4},
     "SilenceTrimmer": {"frame_length": 2, "hop_length": 1, "top_db": 3.0, "interior": True},
+    "SpecAugment": {"max_time_fraction": 0.5, "random_state": 0},
     "SpectralShape": {"n_fft": 256, "hop_length": 4},
     "Tonnetz": {"chroma": "stft", "n_fft": 256, "hop_length": 4},
     "ZeroCrossingRate": {"frame_length": 64, "hop_length": 4},
     "TimeDomainStats": {"frame_length": 3, "hop_length": 2, "fmin": 2500.0, "fmax": 8000.0},
+    "WaveformAugmenter": {"transforms": AddNoise(), "random_state": 0},
 }
 
 
@@ -76,7 +79,11 @@ def name_of(estimator):
 
 def test_discovery_finds_estimators():
     assert {"AudioReader", "MFCC", "Functionals"} <= set(map(name_of, ESTIMATORS))
-    assert [name_of(sampler) for sampler in SAMPLERS] == ["DropUnreadable"]
+    assert [name_of(sampler) for sampler in SAMPLERS] == [
+        "DropUnreadable",
+        "SpecAugment",
+        "WaveformAugmenter",
+    ]
 
 
 @pytest.mark.filterwarnings("ignore::sersk.exceptions.ClipCutWarning")

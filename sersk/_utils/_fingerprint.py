@@ -328,7 +328,7 @@ def library_version() -> str:
 def _installed(name: str) -> str | None:
     try:
         return version(name)
-    except PackageNotFoundError:
+    except (PackageNotFoundError, ValueError):  # the latter for no name at all
         return None
 
 

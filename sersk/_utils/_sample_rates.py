@@ -20,7 +20,7 @@ def check_sample_rates(estimator: Any) -> None:
         If two parameters called ``sample_rate``, however deep, differ. Those that are None name
         no rate.
     """
-    rates = _sample_rates(estimator)
+    rates = sample_rates(estimator)
     if not rates:
         return
     expected = next(iter(rates.values()))
@@ -36,8 +36,21 @@ def check_sample_rates(estimator: Any) -> None:
     )
 
 
-def _sample_rates(estimator: Any, prefix: str = "") -> dict[str, Any]:
-    """Collect the rates by the names under which `set_params` knows them, in the order of steps."""
+def sample_rates(estimator: Any, prefix: str = "") -> dict[str, Any]:
+    """Collect the sample rates that an estimator names.
+
+    Parameters
+    ----------
+    estimator : object
+        As in `check_sample_rates`.
+    prefix : str, default=""
+        Stands before all names.
+
+    Returns
+    -------
+    rates : dict of str to int
+        By the names under which `set_params` knows them, in the order of steps.
+    """
     if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
         return {}
     parameters = estimator.get_params(deep=True)
@@ -48,5 +61,5 @@ def _sample_rates(estimator: Any, prefix: str = "") -> dict[str, Any]:
                 rates[prefix + name] = value
         # Some hide the parameters of what they hold, as FrozenEstimator does.
         elif not any(other.startswith(f"{name}__") for other in parameters):
-            rates.update(_sample_rates(value, f"{prefix}{name}__"))
+            rates.update(sample_rates(value, f"{prefix}{name}__"))
     return rates

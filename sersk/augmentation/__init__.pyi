@@ -5,7 +5,9 @@ from ._gain_and_shift import Gain, TimeShift
 from ._noise import AddNoise
 from ._presets import make_transforms
 from ._reverb import Reverb
+from ._spec_augment import SpecAugment
 from ._stretch_and_pitch import PitchShift, TimeStretch
+from ._waveform_augmenter import WaveformAugmenter
 
 __all__ = [
     "AddNoise",
@@ -16,7 +18,9 @@ __all__ = [
     "PitchShift",
     "Reverb",
     "Seeded",
+    "SpecAugment",
     "TimeShift",
     "TimeStretch",
+    "WaveformAugmenter",
     "make_transforms",
 ]

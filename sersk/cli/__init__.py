@@ -15,6 +15,7 @@ import click
 
 from .. import __version__
 from ..exceptions import SerskError, SerskWarning
+from ._audit import audit
 from ._corpora import corpora
 from ._evaluate import demo, evaluate
 
@@ -34,6 +35,7 @@ def cli(context: click.Context, traceback: bool) -> None:
     context.ensure_object(dict)["traceback"] = traceback
 
 
+cli.add_command(audit)
 cli.add_command(corpora)
 cli.add_command(demo)
 cli.add_command(evaluate)

@@ -42,6 +42,25 @@ def _refuse_zero(context: click.Context, parameter: click.Parameter, value: int)
     return value
 
 
+corpus_option = click.option(
+    "--corpus",
+    "corpora",
+    required=True,
+    multiple=True,
+    metavar="NAME|FILE.csv",
+    help=f"{', '.join(CORPORA)}, synthetic, or a CSV file with the columns path, emotion, "
+    "speaker, sentence. Given several times: all of them together.",
+)
+root_option = click.option(
+    "--root",
+    "roots",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Folder of the recordings, one for each --corpus; for a CSV file by default its own.",
+)
+recipe_option = click.option(
+    "--recipe", default="svm_functionals", show_default=True, help="Name of the system."
+)
 out_option = click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -111,23 +130,9 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
 
 
 @click.command(epilog=_EXAMPLES)
-@click.option(
-    "--corpus",
-    "corpora",
-    required=True,
-    multiple=True,
-    metavar="NAME|FILE.csv",
-    help=f"{', '.join(CORPORA)}, synthetic, or a CSV file with the columns path, emotion, "
-    "speaker, sentence. Given several times: all of them together.",
-)
-@click.option(
-    "--root",
-    "roots",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    help="Folder of the recordings, one for each --corpus; for a CSV file by default its own.",
-)
-@click.option("--recipe", default="svm_functionals", show_default=True, help="Name of the system.")
+@corpus_option
+@root_option
+@recipe_option
 @click.option(
     "--protocol",
     "protocols",
@@ -164,7 +169,12 @@ def evaluate(
     _evaluate(bunch, name, recipe, protocols, n_splits, seed, n_jobs, memory, out, as_json)
 
 
-def _refuse_unwritable(out: Path) -> None:
+def versions() -> dict[str, str]:
+    """Tell the versions of all that scores depend on."""
+    return {"sersk": __version__, **{package: version(package) for package in _PACKAGES}}
+
+
+def refuse_unwritable(out: Path) -> None:
     """Find out beforehand, without leaving a trace, whether results can be written."""
     nearest = next(
         folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists()
@@ -200,7 +210,7 @@ def _evaluate(
     for splitter in splitters:
         list(splitter.split(corpus.data, corpus.target, corpus.frame))
     if out is not None:
-        _refuse_unwritable(out)
+        refuse_unwritable(out)
     with nullcontext(memory) if memory else tempfile.TemporaryDirectory() as store:
         pipeline = make_recipe(recipe, memory=store, random_state=seed)
         results = [
@@ -222,7 +232,7 @@ def _evaluate(
         "recipe": recipe,
         "seed": seed,
         "seconds": round(time.perf_counter() - started, 1),
-        "versions": {"sersk": __version__, **{package: version(package) for package in _PACKAGES}},
+        "versions": versions(),
         "protocols": {result.protocol: to_json(result) for result in results},
     }
     # Written first: what went wrong with the terminal must not cost the results.

@@ -145,7 +145,7 @@ class ClipRows:
         most = int(reader.n_samples_)
         if self._table is None:
             return _samples_heard(self._array(row), reader)
-        if getattr(self._table.augments[row], "changes_length", self._sounds[row][3] != ""):
+        if getattr(self._table.augments[row], "changes_length", False):
             return most
         path, start, stop, _ = self._sounds[row]
         try:

@@ -1,5 +1,15 @@
 from ._corpus import CorpusDisplay
+from ._cross_corpus import CrossCorpusDisplay
+from ._leakage import LeakageDisplay
+from ._robustness import NoiseRobustnessDisplay
 from ._spectrogram import SpectrogramDisplay
 from ._waveform import WaveformDisplay
 
-__all__ = ["CorpusDisplay", "SpectrogramDisplay", "WaveformDisplay"]
+__all__ = [
+    "CorpusDisplay",
+    "CrossCorpusDisplay",
+    "LeakageDisplay",
+    "NoiseRobustnessDisplay",
+    "SpectrogramDisplay",
+    "WaveformDisplay",
+]

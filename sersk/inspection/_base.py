@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,3 +122,27 @@ def check_axes(ax: Any, figsize: tuple[float, float]) -> Axes:
     if not isinstance(ax, Axes):
         raise TypeError(f"ax must be one matplotlib Axes, got {type(ax).__name__}.")
     return ax
+
+
+def check_result(result: Any, function: str, display: str) -> None:
+    """Refuse what a function of another room does not return.
+
+    Parameters
+    ----------
+    result : object
+        Shall be a Bunch with a ``table``.
+    function : str
+        The function of `sersk.model_selection`.
+    display : str
+        The class that draws it.
+
+    Raises
+    ------
+    TypeError
+        If `result` is something else.
+    """
+    if not isinstance(result, Mapping) or "table" not in result:
+        raise TypeError(
+            f"result must be what {function} of sersk.model_selection returns, got "
+            f"{type(result).__name__}. A table of your own: {display}(table).plot()."
+        )

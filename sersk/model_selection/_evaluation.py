@@ -137,10 +137,10 @@ def evaluate_protocol(
     if paths is not None:
         # Samplers take tables, not lists.
         X = pd.DataFrame({"path": paths.paths})
-    speakers = _speakers(X, groups, splitter)
+    speakers = known_speakers(X, groups, splitter)
     folds = list(splitter.split(X, emotions, groups))
     jobs = (
-        delayed(_run_fold)(number, estimator, X, emotions, train, test, os.getpid())
+        delayed(run_fold)(number, estimator, X, emotions, train, test, os.getpid())
         for number, (train, test) in enumerate(folds)
     )
     run = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
@@ -181,7 +181,7 @@ def evaluate_protocol(
     )
 
 
-def _run_fold(
+def run_fold(
     number: int,
     estimator: BaseEstimator,
     X: Any,
@@ -190,13 +190,35 @@ def _run_fold(
     test: NDArray[np.intp],
     caller: int,
 ) -> Bunch:
-    """Fit and predict one fold, in this process or another: all it needs comes as arguments."""
+    """Fit and predict one fold, in this process or another: all it needs comes as arguments.
+
+    Parameters
+    ----------
+    number : int
+        Of the fold.
+    estimator : estimator
+        A clone of it is fitted.
+    X : DataFrame or array of shape (n_clips, ...)
+        All clips.
+    y : ndarray of shape (n_clips,)
+        Their emotions.
+    train, test : ndarray of int
+        Rows.
+    caller : int
+        Id of the process that hands out the folds: warnings pass there, and come back elsewhere.
+
+    Returns
+    -------
+    outcome : Bunch
+        ``fold``, ``n_train``, ``test``, ``predicted``, ``balanced_accuracy``, ``unreadable``,
+        ``warnings`` and ``seconds``.
+    """
     started = time.perf_counter()
     with warnings_recorded(wanted=os.getpid() != caller) as said:
         fitted = clone(estimator).fit(_safe_indexing(X, train), y[train])
-        unreadable = _unreadable(fitted)
+        unreadable = unreadable_files(fitted)
         predicted = fitted.predict(_safe_indexing(X, test))
-        unreadable.update(_unreadable(fitted))
+        unreadable.update(unreadable_files(fitted))
     return Bunch(
         fold=number,
         n_train=len(train),
@@ -216,14 +238,25 @@ def _balanced_accuracy(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
         return float(balanced_accuracy_score(y_true, y_pred))
 
 
-def _unreadable(fitted: Any) -> dict[str, str]:
-    """Collect what the readers in an estimator, however deep, could not read just now."""
+def unreadable_files(fitted: Any) -> dict[str, str]:
+    """Collect what the readers in an estimator, however deep, could not read just now.
+
+    Parameters
+    ----------
+    fitted : object
+        Pipeline, search, or any nesting of these.
+
+    Returns
+    -------
+    unreadable : dict of str to str
+        Files, and why.
+    """
     found = dict(getattr(fitted, "failed_", {}))
     inner = [step for _, step in getattr(fitted, "steps", [])]
     inner += [getattr(fitted, name, None) for name in ("best_estimator_", "estimator_")]
     for step in inner:
         if step is not None:
-            found.update(_unreadable(step))
+            found.update(unreadable_files(step))
     return found
 
 
@@ -242,8 +275,23 @@ def _describe_folds(outcomes: list[Bunch], n_clips: int) -> pd.DataFrame:
     ).rename_axis("fold")
 
 
-def _speakers(X: Any, groups: Any, splitter: ProtocolSplit) -> NDArray[Any] | None:
-    """Find who speaks, as the splitter does; None where that is not known of every clip."""
+def known_speakers(X: Any, groups: Any, splitter: ProtocolSplit) -> NDArray[Any] | None:
+    """Find who speaks, as the splitter does.
+
+    Parameters
+    ----------
+    X : clip table or array-like of shape (n_clips, ...)
+        The clips.
+    groups : DataFrame or array-like of shape (n_clips,)
+        Who speaks, what is said, which corpus; or None.
+    splitter : ProtocolSplit
+        Says what `groups` are, if they are a vector.
+
+    Returns
+    -------
+    speakers : ndarray of shape (n_clips,), str, or None
+        None where they are not known of every clip.
+    """
     speakers = None
     for table in (X, groups):
         if isinstance(table, pd.DataFrame) and "speaker" in table.columns:

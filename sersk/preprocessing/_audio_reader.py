@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._utils._array_output import ArrayOutputMixin
 from .._utils._clip_table import ClipTable, as_clip_table
 from .._utils._decoding import ClipRegion, known_clip_length, read_clip
+from .._utils._draws import apply_draw
 from .._utils._failures import note_failures
 from .._utils._lengths import valid_lengths
 from .._utils._threads import map_in_threads
@@ -81,9 +82,12 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
 
     Notes
     -----
-    Of a clip table (a DataFrame) the columns ``path``, ``start`` and ``stop`` are used, the latter
-    two in seconds and optional; a ``stop`` past the end of the file means its end. Other
-    array-likes of paths, 1-D or (n, 1), mean whole files.
+    Of a clip table (a DataFrame) the columns ``path``, ``start``, ``stop`` and ``augment`` are
+    used, all but the first optional. ``start`` and ``stop`` are in seconds; a ``stop`` past the end
+    of the file means its end. A cell of ``augment`` holds a function of samples and sample rate, as
+    :class:`~sersk.augmentation.WaveformAugmenter` puts it there, or nothing. It is applied to what
+    was read and cut to the length of the output, and what it makes longer than that is cut again.
+    Other array-likes of paths, 1-D or (n, 1), mean whole files.
 
     Waveforms may be given in place of files, so that a microphone buffer goes through the same
     pipeline: a 2-D array, NaN after the end of a clip, or a list of 1-D arrays of any lengths.
@@ -190,6 +194,8 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
         ------
         AudioReadError
             If a file cannot be read (`on_error` "raise").
+        AugmentationError
+            If a cell of ``augment`` cannot be applied to its clip, or returns what is no sound.
         ValueError
             If `X` is neither a clip table nor waveforms, a waveform holds infinity or has NaN
             before its end, or an array has another width than in `fit`.
@@ -211,14 +217,15 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
         waveforms = np.empty((len(table), self.n_samples_), dtype=np.float32)
         if not len(table):
             return waveforms
-        regions = self._regions(table)
-        rows_of: dict[ClipRegion, list[int]] = {}
-        for row, region in enumerate(regions):
-            rows_of.setdefault(region, []).append(row)
-        distinct = list(rows_of)
+        versions_of: dict[ClipRegion, _Versions] = {}
+        for row, (region, draw) in enumerate(
+            zip(self._regions(table), table.augments, strict=True)
+        ):
+            versions_of.setdefault(region, _Versions()).add(draw, row)
+        distinct = list(versions_of)
 
         def read(some: slice) -> list[int | AudioReadError]:
-            wanted = [(region, rows_of[region]) for region in distinct[some]]
+            wanted = [(region, versions_of[region]) for region in distinct[some]]
             return _read_into(waveforms, wanted, self.sample_rate, self.on_error == "raise")
 
         found = map_in_threads(read, gen_batches(len(distinct), _FILES_A_TASK), self.n_jobs)
@@ -325,26 +332,63 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
         return tags
 
 
+class _Versions:
+    """The rows of one clip, by what is done to it."""
+
+    def __init__(self) -> None:
+        self._rows_of: dict[Any, tuple[Any, list[int]]] = {}
+
+    def add(self, draw: Any, row: int) -> None:
+        try:
+            known = self._rows_of.setdefault(draw, (draw, []))
+        except TypeError:  # not every function can be hashed
+            known = self._rows_of.setdefault(id(draw), (draw, []))
+        known[1].append(row)
+
+    def __iter__(self) -> Iterator[tuple[Any, list[int]]]:
+        return iter(self._rows_of.values())
+
+
 def _read_into(
     waveforms: NDArray[np.float32],
-    tasks: list[tuple[ClipRegion, list[int]]],
+    tasks: list[tuple[ClipRegion, _Versions]],
     sample_rate: int,
     raise_errors: bool,
 ) -> list[int | AudioReadError]:
     """Read clips into their rows; return for each its full length, or why there is none."""
     outcomes: list[int | AudioReadError] = []
-    for region, rows in tasks:
+    for region, versions in tasks:
+        (draw, rows), *others = versions
         first = waveforms[rows[0]]
         try:
-            outcomes.append(read_clip(region, sample_rate, first))
+            length = read_clip(region, sample_rate, first)
+            outcomes.append(length)
         except AudioReadError as error:
             if raise_errors:
                 raise
             outcomes.append(error)
             first[:] = np.nan
-        for row in rows[1:]:
-            waveforms[row] = first
+            length = 0
+        if others or draw is not None:
+            samples = first[:length].copy()
+            for other, other_rows in others:
+                _augment_into(waveforms[other_rows[0]], samples, other, sample_rate, region.path)
+            _augment_into(first, samples, draw, sample_rate, region.path)
+        for _, same in versions:
+            for row in same[1:]:
+                waveforms[row] = waveforms[same[0]]
     return outcomes
+
+
+def _augment_into(
+    out: NDArray[np.float32], samples: NDArray[np.float32], draw: Any, sample_rate: int, path: str
+) -> None:
+    """Fill a row with what a draw makes of a clip; None leaves it as it is."""
+    if draw is not None:
+        samples = apply_draw(draw, samples, sample_rate, name=path)
+    n_samples = min(len(samples), len(out))
+    out[:n_samples] = samples[:n_samples]
+    out[n_samples:] = np.nan
 
 
 def _measure(
