@@ -70,6 +70,11 @@ class BackgroundNoiseDraw(Draw):
     position: float
     snr_db: float
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The recording."""
+        return (self.path,)
+
     def _apply(self, samples: NDArray[Any], sample_rate: int) -> NDArray[Any]:
         noise = read_noise(self.path, self.position, len(samples), sample_rate)
         return mix(samples, noise, self.snr_db)

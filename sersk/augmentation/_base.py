@@ -34,6 +34,11 @@ class Draw(ABC):
     # Whether what comes out may have another length than what goes in.
     changes_length: ClassVar[bool] = False
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files that it reads: what it does is another thing if they change."""
+        return ()
+
     def __call__(self, samples: NDArray[Any], sample_rate: int) -> NDArray[Any]:
         """Apply the draw to a clip, which stays as it is.
 

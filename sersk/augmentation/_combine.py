@@ -113,6 +113,11 @@ class ComposeDraw(Draw):
         """Whether one of them may change the length of a clip."""
         return any(getattr(each, "changes_length", False) for each in self.draws)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files that any of them reads."""
+        return tuple(file for each in self.draws for file in getattr(each, "files", ()))
+
     def _apply(self, samples: NDArray[Any], sample_rate: int) -> NDArray[Any]:
         samples = samples.copy()
         for each in self.draws:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .._utils._fingerprint import fingerprint
 from ._base import Draw, RandomState, SoundFunction, Transform, new_seed
 
 # Global random states are the whole process's: whoever sets them must be alone.
@@ -41,6 +42,7 @@ class _PickledCall:
 
     name: str
     content: bytes
+    code: str
 
     def __call__(self, samples: NDArray[Any], sample_rate: int) -> Any:
         # A new one each time: what it remembers of one call must not reach the next.
@@ -143,7 +145,9 @@ def _frozen(function: Any) -> SoundFunction:
     if isinstance(function, FunctionType):
         return function
     try:
-        return _PickledCall(type(function).__name__, pickle.dumps(function))
+        # Its pickle knows classes by name alone.
+        code = fingerprint(function)
+        return _PickledCall(type(function).__name__, pickle.dumps(function), code)
     except Exception as error:
         raise TypeError(
             f"{function!r} cannot be pickled ({type(error).__name__}: {error}): a draw is stored "

@@ -169,6 +169,9 @@ class WaveformAugmenter(BaseAugmenter):
         refuse_parameters(params)
         table = as_clip_table(X)
         if table is None:
+            full_scale = _full_scale(X)
+            # Before imbalanced-learn notes the types of a table, to which it returns.
+            X = X if full_scale is None else X / full_scale
             return super().fit_resample(X, y)  # type: ignore[no-any-return]
         clips, _, _ = self._check_X_y(X, y)
         self.sampling_strategy_: Any = self.sampling_strategy
@@ -202,9 +205,7 @@ class WaveformAugmenter(BaseAugmenter):
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Any, bool]:
         table = as_clip_table(X)
         if table is None:
-            full_scale = _full_scale(X)
-            X, y, binarize_y = super()._check_X_y(X, y)
-            return X if full_scale is None else X / full_scale, y, binarize_y
+            return super()._check_X_y(X, y)
         check_classification_targets(y)
         check_consistent_length(table.paths, y)
         if not isinstance(X, pd.DataFrame) or "path" not in X.columns:
@@ -251,6 +252,7 @@ def _name_of(table: ClipTable, row: int) -> bytes:
     start, stop = float(table.starts[row]), float(table.stops[row])
     start, stop = 0.0 if math.isnan(start) else start, math.inf if math.isnan(stop) else stop
     augment = table.augments[row]
+    # Not by its fingerprint, which is another one in each version of this package.
     done = "" if augment is None else _ADDRESS.sub("", describe_draw(augment))
     parts = (_name_of_file(table.paths[row]), start, stop, done)
     return repr(parts).encode("utf-8", "surrogateescape")

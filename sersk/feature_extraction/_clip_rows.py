@@ -202,7 +202,7 @@ class ClipRows:
                 path,
                 0.0 if math.isnan(start) else float(start),
                 math.inf if math.isnan(stop) else float(stop),
-                "" if augment is None else fingerprint(augment),
+                "" if augment is None else _what_it_does(augment),
             )
             for path, start, stop, augment in zip(
                 self._paths, table.starts, table.stops, table.augments, strict=True
@@ -232,6 +232,18 @@ class ClipRows:
             except ValueError:
                 identities.append(row)
         return identities
+
+
+def _what_it_does(augment: Any) -> str:
+    """Sum up a draw, and the state of the files that it reads."""
+    states = []
+    for file in getattr(augment, "files", ()):
+        try:
+            status = os.stat(file)
+        except OSError:
+            continue
+        states.append((file, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+    return fingerprint(augment) + (repr(states) if states else "")
 
 
 def _absolute(path: str) -> str:

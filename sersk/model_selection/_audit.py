@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from numbers import Integral
@@ -354,9 +355,9 @@ def _number_sounds(X: Any) -> NDArray[np.intp]:
     table = as_clip_table(X)
     names: list[Any]
     if table is not None:
-        # NaN is the file's beginning or end, and equals nothing but in text.
-        windows = zip(table.paths, map(str, table.starts), map(str, table.stops), strict=True)
-        names = list(windows)
+        starts = np.nan_to_num(table.starts, nan=0.0).tolist()
+        stops = np.where(np.isnan(table.stops), np.inf, table.stops).tolist()
+        names = list(zip(map(os.path.realpath, table.paths), starts, stops, strict=True))
     elif hasattr(X, "tocsr"):
         names = [row.toarray().tobytes() for row in X.tocsr()]
     else:

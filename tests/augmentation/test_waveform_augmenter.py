@@ -504,3 +504,9 @@ def test_clone_pickle_and_nested_parameters(clips):
     table, _ = copy.fit_resample(clips, EMOTIONS)
     assert all(3 <= draw.semitones <= 4 for draw in table["augment"][6:])
     assert pickle.loads(pickle.dumps(table))["augment"].tolist() == table["augment"].tolist()
+
+
+def test_a_table_of_integers_is_scaled(rng):
+    X = pd.DataFrame((rng.uniform(-0.5, 0.5, (4, 50)) * 2**15).astype("i2"))
+    changed, _ = WaveformAugmenter(Gain(gain_db=0.0), random_state=0).fit_resample(X, [0, 1, 0, 1])
+    np.testing.assert_allclose(changed, np.tile(X / 2**15, (2, 1)), rtol=1e-6)

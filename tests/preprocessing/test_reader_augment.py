@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -302,3 +303,26 @@ def test_unhashable_functions_through_per_clip(write_wav, tmp_path):
     for _ in range(2):
         found = PerClip(chain, memory=tmp_path / "store").fit_transform(table)
         assert_array_equal(found, chain.fit_transform(table))
+
+
+class Louder(NamedTuple):
+    value: float
+
+    def __call__(self, samples, sample_rate):
+        return samples * np.float32(self.value)
+
+
+class Shifted(NamedTuple):
+    value: float
+
+    def __call__(self, samples, sample_rate):
+        return samples + np.float32(self.value)
+
+
+def test_functions_that_are_equal_and_do_different_things(write_wav):
+    table = pd.DataFrame({"path": [write_wav()] * 2})
+    table["augment"] = pd.Series([Louder(0.5), Shifted(0.5)], dtype=object)
+    louder, shifted = AudioReader().fit_transform(table)
+    clip = AudioReader().fit_transform(table[["path"]])[0]
+    np.testing.assert_allclose(louder, clip * 0.5)
+    np.testing.assert_allclose(shifted, clip + 0.5)
