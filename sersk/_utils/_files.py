@@ -1,10 +1,10 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and have one name each."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -37,3 +37,34 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         with suppress(FileNotFoundError):
             temporary.unlink()
         raise
+
+
+def real_paths(paths: Iterable[str]) -> list[str]:
+    """Spell the same file the same: absolute, and without links.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Files, which need not be there.
+
+    Returns
+    -------
+    places : list of str
+        As :func:`os.path.realpath` finds them, but each folder is looked up once. Equal where the
+        files are.
+    """
+    folders: dict[str, str] = {}
+    places = []
+    for path in paths:
+        folder, name = os.path.split(path)
+        try:
+            if name in ("", os.curdir, os.pardir) or os.path.islink(path):
+                place = os.path.realpath(path)
+            else:
+                if folder not in folders:
+                    folders[folder] = os.path.realpath(folder)
+                place = os.path.join(folders[folder], name)
+        except ValueError:
+            place = path  # no name that a file can have; the reader says so
+        places.append(os.path.normcase(place))
+    return places

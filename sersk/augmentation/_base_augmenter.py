@@ -145,8 +145,9 @@ def names_of_arrays(X: NDArray[np.floating], lengths: Sequence[int] | NDArray[An
     names = []
     for clip, length in zip(X, lengths, strict=True):
         with np.errstate(over="ignore"):
-            content = clip[..., :length].astype(np.float32).tobytes()
-        names.append(hashlib.blake2b(content, digest_size=16).digest())
+            content = clip[..., :length].astype(np.float32)
+            content += 0  # zero has no sign
+        names.append(hashlib.blake2b(content.tobytes(), digest_size=16).digest())
     return names
 
 

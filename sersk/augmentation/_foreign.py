@@ -37,7 +37,7 @@ def _global_states_from(seed: int) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class _PickledCall:
+class PickledCall:
     """An object that is called, as it was when it was drawn: equal where its pickles are."""
 
     name: str
@@ -147,7 +147,7 @@ def _frozen(function: Any) -> SoundFunction:
     try:
         # Its pickle knows classes by name alone.
         code = fingerprint(function)
-        return _PickledCall(type(function).__name__, pickle.dumps(function), code)
+        return PickledCall(type(function).__name__, pickle.dumps(function), code)
     except Exception as error:
         raise TypeError(
             f"{function!r} cannot be pickled ({type(error).__name__}: {error}): a draw is stored "

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
-import os
-import re
-import stat
-from functools import lru_cache
 from numbers import Integral
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -21,20 +14,17 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
-from .._utils._clip_table import ClipTable, as_clip_table
-from .._utils._draws import apply_draw, describe_draw
+from .._utils._clip_table import as_clip_table
+from .._utils._draws import apply_draw
 from .._utils._lengths import valid_lengths
 from ._base import RandomState
 from ._base_augmenter import BaseAugmenter, chance_of, names_of_arrays, refuse_parameters
+from ._clip_names import name_of_clip
 from ._combine import ComposeDraw
 from ._foreign import check_transform, draw_from
 
 # Full scale of the integer formats that AudioReader scales to [-1, 1].
 _FULL_SCALE = {"int16": 2.0**15, "int32": 2.0**31}
-# By so many bytes files of one name and size are told apart.
-_BYTES_COMPARED = 4096
-# Where an object stands in memory, as Python prints functions and objects.
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 class WaveformAugmenter(BaseAugmenter):
@@ -86,13 +76,17 @@ class WaveformAugmenter(BaseAugmenter):
 
     Notes
     -----
-    A draw depends on `random_state`, on the clip (the name of its file, its size and a piece from
-    its middle, ``start``, ``stop`` and ``augment``; or the samples of an array), on how many rows
-    of the same clip stand above it, and on the place of the transform in the list. Other clips,
-    their order, the fold and the folder do not matter; more copies, or another transform at the end
-    of the list, leave the draws before them as they are.
+    A draw depends on `random_state`, on the clip (the name of its file, its size and pieces from
+    its beginning, middle and end, ``start``, ``stop`` and ``augment``; or the samples of an array),
+    on how many rows of the same clip stand above it, and on the place of the transform in the list.
+    Other clips, their order, the fold and the folder do not matter; more copies, or another
+    transform at the end of the list, leave the draws before them as they are.
 
-    A row that has an ``augment`` cell already gets the new one on top of it.
+    A row that has an ``augment`` cell already gets the new one on top of it. What stands in the
+    cell counts by its numbers, to the last digit; a function by its module and name, but one
+    without a name of its own (a lambda, or what stands inside another function) by its code, which
+    another version of Python may compile differently; other objects by their pickle or, if they
+    cannot be pickled, as they are printed.
 
     Waveforms in an array are changed at once. The array keeps its width: what becomes longer is
     cut, what becomes shorter is followed by NaN. Integers of 16 and 32 bit are scaled to [-1, 1].
@@ -175,7 +169,7 @@ class WaveformAugmenter(BaseAugmenter):
             return super().fit_resample(X, y)  # type: ignore[no-any-return]
         clips, _, _ = self._check_X_y(X, y)
         self.sampling_strategy_: Any = self.sampling_strategy
-        names = [_name_of(table, row) for row in range(len(table))]
+        names = [name_of_clip(table, row) for row in range(len(table))]
         drawn = self._draw(names)
         augments = [_on_top_of(table.augments[row], draw) for row, draw in drawn]
         resampled = clips.iloc[self.sample_indices_].reset_index(drop=True)
@@ -245,38 +239,6 @@ def _full_scale(X: Any) -> float | None:
 def _kind_of(X: Any) -> str:
     kind = getattr(X, "dtype", None)
     return kind.newbyteorder("=").name if isinstance(kind, np.dtype) else ""
-
-
-def _name_of(table: ClipTable, row: int) -> bytes:
-    """Name a clip the same wherever its corpus lies, and apart from all others."""
-    start, stop = float(table.starts[row]), float(table.stops[row])
-    start, stop = 0.0 if math.isnan(start) else start, math.inf if math.isnan(stop) else stop
-    augment = table.augments[row]
-    # Not by its fingerprint, which is another one in each version of this package.
-    done = "" if augment is None else _ADDRESS.sub("", describe_draw(augment))
-    parts = (_name_of_file(table.paths[row]), start, stop, done)
-    return repr(parts).encode("utf-8", "surrogateescape")
-
-
-def _name_of_file(path: str) -> tuple[Any, ...]:
-    """Name a file by its own name and what it holds: folders are called differently elsewhere."""
-    place = PurePath(os.path.normpath(path))
-    try:
-        status = os.stat(path)
-        if stat.S_ISREG(status.st_mode):
-            return place.name, *_sum_up(path, status.st_size, status.st_mtime_ns)
-    except (OSError, ValueError):
-        pass
-    # Nothing that could be read; the reader says so.
-    return place.parts[-2:]
-
-
-@lru_cache(maxsize=2**16)
-def _sum_up(path: str, size: int, changed: int) -> tuple[int, str]:
-    """Tell a file from others of its name: by its size and a piece from its middle."""
-    with open(path, "rb") as file:
-        file.seek(max(0, size - _BYTES_COMPARED) // 2)
-        return size, hashlib.blake2b(file.read(_BYTES_COMPARED), digest_size=8).hexdigest()
 
 
 def _on_top_of(former: Any, draw: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from numbers import Integral
@@ -12,13 +11,14 @@ import numpy as np
 import pandas as pd
 from imblearn.over_sampling import RandomOverSampler
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, _safe_indexing, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from sklearn.utils.validation import _num_samples
 
 from .._utils._clip_table import as_clip_table
+from .._utils._files import real_paths
 from .._utils._sample_rates import check_sample_rates, sample_rates
 from .._utils._warnings import repeat_warnings, warnings_recorded
 from ..augmentation import WaveformAugmenter, make_transforms
@@ -39,7 +39,7 @@ _CHOOSING = ("under-sampling", "clean-sampling")
 
 @validate_params(
     {
-        "pipeline": [Pipeline],
+        "pipeline": [HasMethods(["fit", "predict", "get_params", "set_params"])],
         "groups": ["array-like", None],
         "augmenter": [HasMethods(["fit_resample", "get_params"]), None],
         "conditions": [StrOptions(set(CONDITIONS)), list, tuple, None],
@@ -51,7 +51,7 @@ _CHOOSING = ("under-sampling", "clean-sampling")
     prefer_skip_nested_validation=True,
 )
 def audit_leakage(
-    pipeline: Pipeline,
+    pipeline: BaseEstimator,
     X: Any,
     y: ArrayLike,
     groups: Any = None,
@@ -71,8 +71,9 @@ def audit_leakage(
 
     Parameters
     ----------
-    pipeline : Pipeline
-        Unfitted pipeline of scikit-learn or imbalanced-learn, from what `X` holds to emotions.
+    pipeline : estimator
+        Unfitted pipeline of scikit-learn or imbalanced-learn, from what `X` holds to emotions, or
+        what holds such pipelines: a search, a vote.
 
     X : clip table or array-like of shape (n_clips, ...)
         The clips: a clip table, waveforms, or vectors.
@@ -85,7 +86,7 @@ def audit_leakage(
         hold is taken from the columns of `X`.
 
     augmenter : sampler, default=None
-        What makes the copies, unless a step of `pipeline` is a
+        What makes the copies, unless a step of `pipeline`, however deep, is a
         :class:`~sersk.augmentation.WaveformAugmenter`: then it is that one. By default one copy
         with noise, one stretched in time and one of another pitch. It must tell in
         ``sample_indices_`` which row each row was made of.
@@ -100,7 +101,8 @@ def audit_leakage(
         - ``"random"``, ``"text"``, ``"speaker"``, ``"speaker+text"``: the pipeline as it is, under
           the protocols of `ProtocolSplit`.
 
-        In the first two, the pipeline's own samplers are taken out: all that make rows.
+        In the first two, the pipeline's own samplers are taken out: all that make rows, those of
+        pipelines within it, too. One that is no step of a pipeline cannot be taken out.
 
     n_splits : int, default=5
         Number of folds, >= 2; fewer where there are fewer speakers or sentences.
@@ -139,7 +141,7 @@ def audit_leakage(
     Raises
     ------
     ValueError
-        If `pipeline` is no pipeline, lengths differ, `conditions` names what is unknown or cannot
+        If `pipeline` is no estimator, lengths differ, `conditions` names what is unknown or cannot
         be scored, or steps name different sample rates.
 
     Warns
@@ -156,8 +158,9 @@ def audit_leakage(
 
     Notes
     -----
-    Two clips are the same where path, ``start`` and ``stop`` are, of arrays where all numbers are.
-    So copies that were made before `X` was handed in show: ``leaks`` is then true of ``"random"``.
+    Two clips are the same where file, ``start`` and ``stop`` are, of arrays where all numbers are,
+    whatever the padding. So copies that were made before `X` was handed in show: ``leaks`` is then
+    true of ``"random"``.
 
     :class:`~sersk.preprocessing.DropUnreadable` and samplers that only choose among the rows stay
     in the pipeline under all conditions.
@@ -201,7 +204,7 @@ def audit_leakage(
         for protocol in [condition if condition in PROTOCOLS else "random"]
     }
     # What cannot work is found before anything is computed.
-    left_out = _find_impossible(splitters, emotions, who, augmenter)
+    left_out = _find_impossible(splitters, emotions, who, augmenter, pipeline)
     if left_out:
         reasons = "; ".join(f"{condition!r}: {reason}" for condition, reason in left_out.items())
         if conditions is not None or len(left_out) == len(wanted):
@@ -269,9 +272,12 @@ def _who_says_what(X: Any, groups: Any) -> pd.DataFrame:
     return pd.DataFrame(known, index=range(_num_samples(X)))
 
 
-def _choose_augmenter(pipeline: Pipeline, given: Any, is_table: bool, random_state: int) -> Any:
+def _choose_augmenter(
+    pipeline: BaseEstimator, given: Any, is_table: bool, random_state: int
+) -> Any:
     """Find what makes the copies, with a seed; None where `X` are vectors and none is given."""
-    own = [step for _, step in pipeline.steps if isinstance(step, WaveformAugmenter)]
+    parts = pipeline.get_params(deep=True).values()
+    own = [part for part in parts if isinstance(part, WaveformAugmenter)]
     rate = next(iter(sample_rates(pipeline).values()), None)
     if own or given is not None:
         augmenter = clone(own[0] if own else given)
@@ -289,12 +295,23 @@ def _choose_augmenter(pipeline: Pipeline, given: Any, is_table: bool, random_sta
 
 
 def _find_impossible(
-    splitters: dict[str, ProtocolSplit], y: NDArray[Any], who: pd.DataFrame, augmenter: Any
+    splitters: dict[str, ProtocolSplit],
+    y: NDArray[Any],
+    who: pd.DataFrame,
+    augmenter: Any,
+    pipeline: BaseEstimator,
 ) -> dict[str, str]:
     """Tell which conditions cannot be scored, and why."""
     reasons = {}
+    _, stuck = _find_copying_samplers(pipeline)
     for condition, splitter in splitters.items():
-        if condition == COPIES and augmenter is None:
+        if condition not in PROTOCOLS and stuck:
+            sampler = type(pipeline.get_params(deep=True)[stuck[0]]).__name__
+            reasons[condition] = (
+                f"the sampler {stuck[0]}={sampler} cannot be taken out, because it is no step of a "
+                "pipeline; put it before the classifier, in a pipeline of imbalanced-learn"
+            )
+        elif condition == COPIES and augmenter is None:
             reasons[condition] = (
                 "no step of the pipeline names a sample rate, so X is taken for vectors, and for "
                 "these there is no default augmenter"
@@ -339,15 +356,34 @@ def _repeat(y: NDArray[Any], random_state: int) -> NDArray[np.intp]:
     return np.asarray(sampler.sample_indices_)
 
 
-def _without_copying_samplers(pipeline: Pipeline) -> Pipeline:
-    copying = [
-        name
-        for name, step in pipeline.steps
-        if hasattr(step, "fit_resample")
-        and not isinstance(step, DropUnreadable)
-        and getattr(step, "_sampling_type", None) not in _CHOOSING
-    ]
-    return clone(pipeline).set_params(**dict.fromkeys(copying, "passthrough"))
+def _find_copying_samplers(estimator: Any) -> tuple[list[str], list[str]]:
+    """Name the samplers that make rows, however deep: those that are steps, and the others."""
+    parts = estimator.get_params(deep=True)
+    steps: list[str] = []
+    others: list[str] = []
+    # In this order none comes before what it is part of, with which it goes.
+    for name in sorted(parts):
+        if not _makes_rows(parts[name]) or any(name.startswith(f"{step}__") for step in steps):
+            continue
+        path, _, own = name.rpartition("__")
+        holder = parts.get(path) if path else estimator
+        is_step = isinstance(holder, Pipeline) and own in holder.named_steps
+        (steps if is_step else others).append(name)
+    return steps, others
+
+
+def _makes_rows(part: Any) -> bool:
+    return (
+        hasattr(part, "fit_resample")
+        and not isinstance(part, DropUnreadable)
+        and getattr(part, "_sampling_type", None) not in _CHOOSING
+    )
+
+
+def _without_copying_samplers(estimator: BaseEstimator) -> BaseEstimator:
+    steps, _ = _find_copying_samplers(estimator)
+    bare: BaseEstimator = clone(estimator).set_params(**dict.fromkeys(steps, "passthrough"))
+    return bare
 
 
 def _number_sounds(X: Any) -> NDArray[np.intp]:
@@ -357,14 +393,30 @@ def _number_sounds(X: Any) -> NDArray[np.intp]:
     if table is not None:
         starts = np.nan_to_num(table.starts, nan=0.0).tolist()
         stops = np.where(np.isnan(table.stops), np.inf, table.stops).tolist()
-        names = list(zip(map(os.path.realpath, table.paths), starts, stops, strict=True))
+        names = list(zip(real_paths(table.paths), starts, stops, strict=True))
     elif hasattr(X, "tocsr"):
-        names = [row.toarray().tobytes() for row in X.tocsr()]
+        names = [_name_of_numbers(row.toarray()[0]) for row in X.tocsr()]
     else:
-        clips = X.to_numpy() if isinstance(X, pd.DataFrame) else X
-        names = [np.asarray(clip).tobytes() for clip in clips]
+        if isinstance(X, pd.DataFrame):
+            X = X.to_numpy(dtype=np.float64, na_value=np.nan)
+        names = list(map(_name_of_numbers, X))
     numbers: dict[Any, int] = {}
     return np.array([numbers.setdefault(name, len(numbers)) for name in names])
+
+
+def _name_of_numbers(clip: Any) -> tuple[tuple[int, ...], bytes]:
+    """Name a clip by its numbers, whatever their precision, the padding and how NaN is put down."""
+    numbers = np.atleast_1d(clip)
+    if numbers.dtype.kind == "O":
+        numbers = np.asarray(numbers.tolist())  # the bytes of objects are addresses
+    if numbers.dtype.kind == "f":
+        numbers = numbers.astype(np.float64)
+        missing = np.isnan(numbers)
+        numbers[missing] = np.nan
+        numbers += 0  # zero has no sign
+        heard = np.flatnonzero(~missing.all(axis=tuple(range(missing.ndim - 1))))
+        numbers = numbers[..., : heard[-1] + 1 if heard.size else 0]
+    return numbers.shape, numbers.tobytes()
 
 
 def _count_leaked(

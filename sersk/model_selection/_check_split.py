@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from sklearn.utils import Bunch, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import validate_params
 
 from .._utils._clip_table import as_clip_table
+from .._utils._files import real_paths
 from ..datasets import find_copies
 
 # What is said of each kind of problem, in the order of the report.
@@ -200,8 +200,7 @@ def _sounds(
     table = as_clip_table(frame)
     assert table is not None
     # A file is called as the frame calls it first, however else it may be spelt.
-    places = [os.path.realpath(path) for path in table.paths]
-    files = pd.Series(table.paths).groupby(places).transform("first")
+    files = pd.Series(table.paths).groupby(real_paths(table.paths)).transform("first")
     clips = pd.DataFrame(
         {
             "file": files,

@@ -17,6 +17,8 @@ from sklearn.utils._param_validation import HasMethods, Interval, validate_param
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 
+from .._utils._clip_table import as_clip_table
+from .._utils._files import real_paths
 from .._utils._progress import track
 from .._utils._sample_rates import check_sample_rates
 from .._utils._warnings import repeat_warnings, warnings_recorded
@@ -123,8 +125,8 @@ def cross_corpus_table(
         If a pair fails: it names the pair. The cause is attached.
     ValueError
         If there are fewer than two corpora, one is no corpus or has the name ``"all others"``, two
-        share speakers or files or hold different kinds of data, a pair shares fewer than two
-        emotions, or steps of `pipeline` name different sample rates.
+        share speakers or files or hold different kinds of data or formats of numbers, a pair shares
+        fewer than two emotions, or steps of `pipeline` name different sample rates.
 
     Warns
     -----
@@ -149,7 +151,9 @@ def cross_corpus_table(
     corpora it repeats the cells above it.
 
     Two corpora whose speakers have the same names are refused, because a test on known voices
-    would pass for one on strangers. The loaders put the name of the corpus before them.
+    would pass for one on strangers. The loaders put the name of the corpus before them. A file is
+    the same however its path is spelt, and through links. Integers are not joined with floats, nor
+    with other integers: they would not be of one scale.
 
     Examples
     --------
@@ -225,13 +229,26 @@ def _pool(corpora: Mapping[str, Bunch]) -> tuple[Any, pd.DataFrame]:
     known = pd.concat(
         [_describe(name, corpus) for name, corpus in corpora.items()], ignore_index=True
     )
-    _refuse_shared(known, "speaker", "the speaker")
+    _refuse_shared(known, "voice", "the speaker")
     data = {name: corpus.data for name, corpus in corpora.items()}
+    X: Any
     if all(isinstance(table, pd.DataFrame) for table in data.values()):
+        _refuse_formats(data)
         X = pd.concat(data.values(), ignore_index=True)
-        if "path" in X.columns:
-            _refuse_shared(known.assign(path=X["path"].map(os.fsdecode)), "path", "the file")
-        return X, known
+        clips = as_clip_table(X.get("path"))
+    else:
+        _refuse_shapes(data)
+        data = {name: np.asarray(array) for name, array in data.items()}
+        _refuse_formats(data)
+        X = np.concatenate(list(data.values()))
+        clips = as_clip_table(X)
+    if clips is not None:
+        _refuse_shared(known.assign(path=real_paths(clips.paths)), "path", "the file")
+    return X, known
+
+
+def _refuse_shapes(data: Mapping[str, Any]) -> None:
+    """Refuse arrays of several widths, and tables beside arrays."""
     shapes = {name: np.shape(array)[1:] for name, array in data.items()}
     tables = [name for name, table in data.items() if isinstance(table, pd.DataFrame)]
     if tables or len(set(shapes.values())) > 1:
@@ -244,11 +261,32 @@ def _pool(corpora: Mapping[str, Bunch]) -> tuple[Any, pd.DataFrame]:
             f"{', '.join(kinds)}. sersk.datasets.write_corpus makes files and a clip table of "
             "waveforms."
         )
-    return np.concatenate([np.asarray(array) for array in data.values()]), known
+
+
+def _refuse_formats(data: Mapping[str, Any]) -> None:
+    """Refuse to join integers with other numbers: full scale of one is nothing to the other."""
+    formats: dict[str, np.dtype[Any]] = {}
+    for name, numbers in data.items():
+        found = set(numbers.dtypes) if isinstance(numbers, pd.DataFrame) else {numbers.dtype}
+        kind = found.pop() if len(found) == 1 else None
+        # Paths have none, and a table of columns of several kinds holds no waveforms.
+        if isinstance(kind, np.dtype) and kind.kind in "iuf":
+            formats[name] = kind.newbyteorder("=")
+    if len(set(formats.values())) > 1 and {kind.kind for kind in formats.values()} != {"f"}:
+        named = ", ".join(f"{name!r} {kind}" for name, kind in formats.items())
+        raise ValueError(
+            f"All corpora must hold numbers of one format, or all of them floats; got {named}. "
+            "Joined, integers would keep their scale, and one corpus be thousands of times as loud "
+            "as another. Make floats within [-1, 1] of waveforms first: data / 2.0**15 where they "
+            "have 16 bits, data / 2.0**31 where 32; of other integers, data.astype(float)."
+        )
 
 
 def _describe(name: str, corpus: Any) -> pd.DataFrame:
-    """Tell of each clip which corpus it is of, its row there, its emotion, and who speaks."""
+    """Tell of each clip which corpus it is of, its row there, its emotion, and who speaks.
+
+    In the column ``voice`` as far as known, in ``speaker`` only if that is known of all clips.
+    """
     if not isinstance(name, str) or name == ALL_OTHERS:
         raise ValueError(f"A corpus cannot be called {name!r}: give it another name.")
     if not hasattr(corpus, "data") or not hasattr(corpus, "target"):
@@ -269,13 +307,25 @@ def _describe(name: str, corpus: Any) -> pd.DataFrame:
         raise ValueError(
             f"corpora[{name!r}] has {found}: as many are needed of each, and one at least."
         )
-    if groups is None or pd.isna(groups).any():
-        speakers = np.full(len(emotions), None, dtype=object)
-    else:
-        speakers = np.asarray(groups, dtype=str).astype(object)
+    voices = _as_names(groups, len(emotions))
     return pd.DataFrame(
-        {"corpus": name, "row": np.arange(len(emotions)), "emotion": emotions, "speaker": speakers}
+        {
+            "corpus": name,
+            "row": np.arange(len(emotions)),
+            "emotion": emotions,
+            "speaker": None if pd.isna(voices).any() else voices,
+            "voice": voices,
+        }
     )
+
+
+def _as_names(speakers: Any, n_clips: int) -> NDArray[np.object_]:
+    """Turn speakers into text, the same whether or not others are missing beside them."""
+    if speakers is None:
+        return np.full(n_clips, None, dtype=object)
+    # An empty cell makes floats of whole numbers, and 3.0 would be no namesake of 3.
+    cells = pd.Series(np.asarray(speakers, dtype=object)).convert_dtypes()
+    return np.array([None if pd.isna(cell) else str(cell) for cell in cells], dtype=object)
 
 
 def _refuse_shared(clips: pd.DataFrame, column: str, what: str) -> None:

@@ -29,6 +29,7 @@ from sersk.augmentation import (
     WaveformAugmenter,
 )
 from sersk.augmentation._combine import ComposeDraw
+from sersk.augmentation._gain_and_shift import GainDraw
 from sersk.exceptions import AugmentationError
 from sersk.feature_extraction import Functionals, RMSEnergy
 from sersk.model_selection import ProtocolSplit
@@ -268,14 +269,16 @@ def test_a_number_leaves_the_global_state(clips, rng):
 
 def test_draws_do_not_hang_on_the_process():
     """The seeds are values of their own, not of this run's hashes or addresses."""
-    table = pd.DataFrame({"path": ["c/a.wav", "c/b.wav"], "augment": [None, lambda y, sr: y]})
+    table = pd.DataFrame({"path": ["c/a.wav", "c/b.wav"], "augment": [None, GainDraw(0.1)]})
     drawn = augment(table, ["fear", "calm"], transforms=PitchShift())[0]["augment"]
     assert repr(drawn[2]) == "PitchShift(semitones=-0.6172)"
-    assert repr(drawn[3].draws[1]) == "PitchShift(semitones=-1.17)"
-    # Another function of the same name, elsewhere in memory.
-    table["augment"] = [None, lambda y, sr: y]
-    again = augment(table, ["fear", "calm"], transforms=PitchShift())[0]["augment"]
-    assert drawn[3].draws[1] == again[3].draws[1]
+    assert repr(drawn[3].draws[1]) == "PitchShift(semitones=-1.588)"
+    # The same function, elsewhere in memory.
+    drawn, again = (
+        augment(table.assign(augment=[None, same]), ["fear", "calm"], transforms=PitchShift())[0]
+        for same in [lambda y, sr: y for _ in range(2)]
+    )
+    assert drawn["augment"][3].draws[1] == again["augment"][3].draws[1]
 
 
 def test_what_is_augmented_already_is_augmented_further(clips):

@@ -9,12 +9,18 @@ import pandas as pd
 import pytest
 from imblearn import FunctionSampler
 from imblearn.base import BaseSampler
+from imblearn.combine import SMOTEENN
+from imblearn.ensemble import BalancedBaggingClassifier
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import make_pipeline
 from imblearn.under_sampling import RandomUnderSampler
 from numpy.testing import assert_array_equal
-from sklearn.base import BaseEstimator, TransformerMixin
+from scipy.sparse import csr_array
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import VotingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline as make_chain
 
@@ -22,6 +28,7 @@ from sersk.augmentation import AddNoise, Gain, WaveformAugmenter
 from sersk.exceptions import CorpusWarning, UnreadableAudioWarning
 from sersk.feature_extraction import MFCC, Functionals, PerClip
 from sersk.model_selection import ProtocolSplit, audit_leakage, evaluate_protocol
+from sersk.model_selection._audit import _number_sounds
 from sersk.preprocessing import AudioReader, DropUnreadable
 from sersk.recipes import svm_functionals
 
@@ -235,6 +242,119 @@ def test_unreadable_files_stay_out_of_training_and_are_named_once(clips):
     assert all(result.unreadable for result in audit.results.values())
 
 
+class Holder(ClassifierMixin, BaseEstimator):
+    """A meta-estimator: fits what it holds."""
+
+    def __init__(self, pipeline, augmenter=None):
+        self.pipeline = pipeline
+        self.augmenter = augmenter
+
+    def fit(self, X, y):
+        self.pipeline_ = clone(self.pipeline).fit(X, y)
+        self.classes_ = self.pipeline_.classes_
+        return self
+
+    def predict(self, X):
+        return self.pipeline_.predict(X)
+
+
+NESTINGS = {
+    "holder": Holder,
+    "holder in a pipeline": lambda flat: make_chain("passthrough", Holder(flat)),
+    "vote": lambda flat: make_chain(VotingClassifier([("one", flat)])),
+    "search": lambda flat: GridSearchCV(flat, {"dummyclassifier__random_state": [0]}, cv=2),
+}
+
+
+@pytest.mark.parametrize("nesting", NESTINGS)
+def test_before_the_split_samplers_are_out_of_nested_pipelines(clips, nesting):
+    flat = make_pipeline(
+        RecordingOverSampler(random_state=0),
+        RecordingAugmenter([Gain()], random_state=0),
+        Recorder(),
+        RandomUnderSampler(random_state=0),
+        DummyClassifier(),
+    )
+    SEEN.clear()
+    audit = audit_leakage(
+        NESTINGS[nesting](flat), clips, shuffled_labels(0), conditions=[COPIES, OVERSAMPLING],
+        n_splits=2,
+    )  # fmt: skip
+    assert [who for who, _ in SEEN if who in ("oversampler", "augmenter")] == ["augmenter"]
+    assert SEEN[0] == ("augmenter", rows_of(clips))
+    assert isinstance(audit.augmenter, RecordingAugmenter)
+    SEEN.clear()
+    audit_leakage(
+        NESTINGS[nesting](flat), clips, shuffled_labels(0), conditions="random", n_splits=2
+    )
+    assert {"oversampler", "augmenter"} <= {who for who, _ in SEEN}
+
+
+def test_samplers_within_samplers_go_with_them(vectors):
+    X, y, frame = vectors
+    combined = make_pipeline(SMOTEENN(smote=SMOTE(random_state=0), random_state=0), nearest())
+    audit = audit_leakage(Holder(combined), X, y, frame, conditions=OVERSAMPLING)
+    assert audit.table["leaks"].all()
+
+
+def test_a_sampler_that_is_no_step_is_refused_where_it_must_go(vectors):
+    X, y, frame = vectors
+    bagging = BalancedBaggingClassifier(nearest(), sampler=RandomOverSampler(), random_state=0)
+    with pytest.raises(
+        ValueError, match=r"'oversampling.*sampler=RandomOverSampler cannot be taken out"
+    ):
+        audit_leakage(bagging, X, y, frame, conditions=[OVERSAMPLING, "random"])
+    holder = Holder(nearest_pipeline(), augmenter=WaveformAugmenter(Gain()))
+    with pytest.raises(ValueError, match="augmenter=WaveformAugmenter cannot be taken out"):
+        audit_leakage(make_pipeline(holder), X, y, frame, conditions=[OVERSAMPLING])
+    bagging.set_params(n_estimators=2)
+    with pytest.warns(CorpusWarning, match="'copies before.*'oversampling before"):
+        audit = audit_leakage(bagging, X, y, frame)
+    assert audit.table.index.tolist() == HONEST
+    # One that only chooses may stay.
+    bagging.set_params(sampler=RandomUnderSampler(random_state=0))
+    audit = audit_leakage(bagging, X, y, frame, conditions=OVERSAMPLING)
+    assert audit.left_out == {}
+
+
+def test_the_same_sound_is_the_same_however_it_is_put_down(vectors):
+    """Zeros have signs, NaN has many forms, and what follows a clip's end is no part of it."""
+    X, y, frame = vectors
+    other_nan = np.array([0xFFF8000000000001], dtype=np.uint64).view(np.float64)[0]
+    assert np.isnan(other_nan)
+    X = np.column_stack([X[:60], np.zeros(60), np.full(60, np.nan)])
+    twins = X.copy()
+    twins[:, -2], twins[:, -1] = -0.0, other_nan
+    images = np.stack([X, X], axis=1)
+    ragged = [*(clip[:-1].astype(np.float32) for clip in X), *X.astype(np.float32)]
+    frames = pd.DataFrame(np.vstack([X, twins])).assign(flag=[True, False] * 60)
+    for clips in (
+        np.vstack([X, twins]),
+        pd.DataFrame(np.vstack([X, twins])),
+        frames,
+        np.vstack([X, twins]).astype(object),
+        csr_array(np.vstack([X, twins])),
+        np.concatenate([images, np.stack([twins, twins], axis=1)]),
+        ragged,
+    ):
+        numbers = _number_sounds(clips)
+        assert_array_equal(numbers, np.tile(np.arange(60), 2))
+    # What is missing in the middle, and where a series ends, tells clips apart.
+    gap = X.copy()
+    gap[:, 2] = np.nan
+    assert len(set(_number_sounds(np.vstack([X, gap])))) == 120
+    assert len(set(_number_sounds(np.stack([X[:1], gap[:1]], axis=1).repeat(2, 0)))) == 1
+
+    audit = audit_leakage(
+        make_pipeline(SimpleImputer(keep_empty_features=True), nearest()),
+        np.vstack([X, twins]),
+        y,
+        frame,
+        conditions="random",
+    )
+    assert audit.table["leaks"].all()
+
+
 @pytest.fixture
 def vectors(rng):
     frame = pd.DataFrame({"speaker": np.arange(120) % 10, "sentence": np.arange(120) // 10 % 4})
@@ -426,7 +546,7 @@ def test_errors(vectors):
     X, y, frame = vectors
     pipeline = nearest_pipeline()
     with pytest.raises(ValueError, match="The 'pipeline' parameter of audit_leakage must be"):
-        audit_leakage(nearest(), X, y, frame)
+        audit_leakage("nearest", X, y, frame)
     with pytest.raises(ValueError, match="'augmenter' parameter"):
         audit_leakage(pipeline, X, y, frame, augmenter="noise")
     for groups in (frame[:-1], frame["speaker"][:-1]):

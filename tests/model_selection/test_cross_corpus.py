@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -257,6 +259,66 @@ def test_strangers_must_be_strangers(corpora, written):
     twice["b"].data = twice["b"].data.assign(start=0.5, stop=np.nan)
     with pytest.raises(ValueError, match=r"'a' and 'b' share the file '.*wav'"):
         cross_corpus_table(DummyClassifier(), twice)
+
+
+def test_strangers_must_be_strangers_where_a_speaker_is_missing(corpora):
+    """One clip that nobody is known of hides no namesakes among the others."""
+    frame = corpora["south"].frame
+    frame["speaker"] = frame["speaker"].where(frame.index != 5).astype(object)
+    frame.loc[0, "speaker"] = "north_3"
+    with pytest.raises(ValueError, match="'north' and 'south' share the speaker 'north_3'"):
+        cross_corpus_table(GaussianNB(), corpora)
+    # Numbers become others beside an empty cell.
+    for name, first in (("north", 1), ("south", 4), ("west", 50)):
+        corpora[name].frame["speaker"] = first + np.arange(len(corpora[name].target)) // 12
+    corpora["south"].frame["speaker"] = frame["speaker"].where(frame.index != 5)
+    with pytest.raises(ValueError, match="'north' and 'south' share the speaker '4'"):
+        cross_corpus_table(GaussianNB(), corpora)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need privileges elsewhere")
+@pytest.mark.parametrize("spelling", ["relative", "folder", "file"])
+@pytest.mark.parametrize("form", [pd.DataFrame, np.array])
+def test_a_file_is_the_same_under_another_spelling(written, tmp_path, monkeypatch, spelling, form):
+    table = written["studio"].data
+    path = table["path"][3]
+    if spelling == "relative":
+        monkeypatch.chdir(os.path.dirname(path))
+        other = os.path.basename(path)
+    elif spelling == "folder":
+        (tmp_path / "link").symlink_to(os.path.dirname(path))
+        other = f"{tmp_path}/link/{os.path.basename(path)}"
+    else:
+        other = f"{tmp_path}/other.wav"
+        os.symlink(path, other)
+    paths = {"a": table["path"].tolist(), "b": [other, *written["street"].data["path"][1:]]}
+    corpora = {
+        name: Bunch(
+            data=form({"path": paths[name]}) if form is pd.DataFrame else form(paths[name]),
+            target=corpus.target,
+            groups=None,
+        )
+        for name, corpus in zip("ab", written.values(), strict=True)
+    }
+    with pytest.raises(ValueError, match=r"'a' and 'b' share the file '.*wav'"):
+        cross_corpus_table(DummyClassifier(), corpora)
+
+
+@pytest.mark.parametrize("form", [np.asarray, pd.DataFrame])
+@pytest.mark.parametrize(("kind", "other"), [("i2", "f4"), ("i2", "i4"), ("f8", "i8")])
+def test_waveforms_of_different_scale_are_not_joined(corpora, form, kind, other):
+    for name, each in zip(corpora, (kind, kind, other), strict=True):
+        corpora[name].data = form(corpora[name].data.astype(each))
+    found = rf"'south' {np.dtype(kind)}, 'west' {np.dtype(other)}.*data / 2\.0\*\*15"
+    with pytest.raises(ValueError, match=found):
+        cross_corpus_table(GaussianNB(), corpora)
+
+
+@pytest.mark.parametrize("kinds", [("f4", "f8", "f4"), ("i2", ">i2", "i2")])
+def test_waveforms_of_one_scale_are_joined(corpora, kinds):
+    for corpus, kind in zip(corpora.values(), kinds, strict=True):
+        corpus.data = corpus.data.astype(kind)
+    assert cross_corpus_table(GaussianNB(), corpora).table.notna().all(axis=None)
 
 
 def test_bad_corpora(corpora, written):
