@@ -5,6 +5,7 @@ from . import feature_extraction as feature_extraction
 from . import inspection as inspection
 from . import metrics as metrics
 from . import model_selection as model_selection
+from . import neural_network as neural_network
 from . import preprocessing as preprocessing
 from . import recipes as recipes
 

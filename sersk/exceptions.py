@@ -12,7 +12,10 @@ __all__ = [
     "SerskError",
     "SerskWarning",
     "StoreWarning",
+    "TrainingError",
+    "TrainingInterruptedWarning",
     "UnreadableAudioWarning",
+    "ValidationWarning",
 ]
 
 
@@ -117,6 +120,10 @@ class MissingExtraError(SerskError, ImportError):
         )
 
 
+class TrainingError(SerskError, ValueError):
+    """A net cannot be trained further: its loss is no number any more."""
+
+
 class SerskWarning(UserWarning):
     """Base of all warnings that sersk gives on its own account."""
 
@@ -135,3 +142,11 @@ class CorpusWarning(SerskWarning):
 
 class StoreWarning(SerskWarning):
     """The store of clips' results is damaged, full or cannot be used; work goes on without it."""
+
+
+class TrainingInterruptedWarning(SerskWarning):
+    """The training of a net was interrupted; it keeps what it learned until then."""
+
+
+class ValidationWarning(SerskWarning):
+    """Clips held out for early stopping share speakers, or sentences, with the training part."""

@@ -15,6 +15,7 @@ def track(
     description: str,
     show: bool,
     position: Callable[[], int] | None = None,
+    note: Callable[[], str] | None = None,
 ) -> Generator[T]:
     """Hand items on, with a progress bar that goes away when all are done.
 
@@ -30,6 +31,9 @@ def track(
         False hands the items on and no more.
     position : callable, default=None
         Asked after each item for how much is done; by default each item counts one.
+
+    note : callable, default=None
+        Asked after each item for what is written behind the bar.
 
     Yields
     ------
@@ -56,11 +60,14 @@ def track(
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(description, total=total)
+        task = progress.add_task(description, total=total, note="")
         for item in items:
             yield item
+            if note is not None:
+                progress.update(task, note=note())
             if position is None:
                 progress.advance(task)
             else:

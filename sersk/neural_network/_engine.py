@@ -1,0 +1,132 @@
+"""skorch's net, fed with batches of clips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import EpochTimer, PassthroughScoring
+from torch import Tensor
+from torch.nn import functional as F
+
+from .._utils._progress import track
+from ._augment import Augmentation
+from ._callbacks import EpochScores, StopAtNonFiniteLoss, scores_of
+from ._data import Batch, BatchIterator, ClipDataset, Preparation
+
+
+class ClipNet(NeuralNetClassifier):
+    """The training loop: skorch's, with batches, targets and interrupts of our own.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The net: takes clips and their lengths, gives one number a class.
+    prepare : Preparation
+        What is done to all clips.
+    augment : Augmentation
+        What is done to clips in training.
+    bfloat16 : bool
+        Whether steps of training are computed in bfloat16, where torch thinks that it does no harm.
+    show_progress : bool
+        Whether a bar of the epochs is shown.
+    **kwargs : dict
+        skorch's own.
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        *,
+        prepare: Preparation,
+        augment: Augmentation,
+        bfloat16: bool = False,
+        show_progress: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self.prepare = prepare
+        self.augment = augment
+        self.bfloat16 = bfloat16
+        self.show_progress = show_progress
+        self.interrupted_ = False
+        self.valid_: ClipDataset | None = None
+        super().__init__(
+            module, criterion=torch.nn.CrossEntropyLoss, train_split=None, verbose=0, **kwargs
+        )
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Any]]:
+        return [
+            ("epoch_timer", EpochTimer()),
+            ("non_finite", StopAtNonFiniteLoss()),
+            ("train_loss", PassthroughScoring("train_loss", on_train=True)),
+            ("valid_loss", PassthroughScoring("valid_loss")),
+            ("epoch_scores", EpochScores()),
+        ]
+
+    def train(self, data: ClipDataset, valid: ClipDataset | None, epochs: int) -> ClipNet:
+        """Train for some epochs, on from where the weights are."""
+        self.valid_ = valid
+        self.interrupted_ = False
+        try:
+            self.partial_fit(data, epochs=epochs)
+        finally:
+            self.valid_ = None
+        return self
+
+    def get_iterator(self, dataset: ClipDataset, training: bool = False) -> BatchIterator:
+        """Give the batches of an epoch."""
+        augment = self.augment if training else None
+        return BatchIterator(dataset, self.prepare, self.batch_size, augment)
+
+    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any) -> ClipNet:
+        """Train epoch by epoch, and note whether somebody interrupted it."""
+        self.check_training_readiness()
+        data = {"dataset_train": X, "dataset_valid": self.valid_}
+        train = self.get_iterator(X, training=True)
+        valid = None if self.valid_ is None else self.get_iterator(self.valid_)
+        for _ in self._epochs(epochs or self.max_epochs):
+            n_complete = len(self.history)
+            try:
+                self.notify("on_epoch_begin", **data)
+                self.run_single_epoch(train, True, "train", self.train_step)
+                self.run_single_epoch(valid, False, "valid", self.validation_step)
+            except KeyboardInterrupt:
+                self.interrupted_ = True
+                # Half an epoch has half the entries, and plots would stumble over it.
+                del self.history[n_complete:]
+                break
+            try:
+                self.notify("on_epoch_end", **data)
+            except KeyboardInterrupt:  # a callback has seen enough
+                break
+        return self
+
+    def _epochs(self, n_epochs: int) -> Iterable[int]:
+        return track(
+            range(n_epochs),
+            total=n_epochs,
+            description="epoch",
+            show=self.show_progress,
+            note=lambda: scores_of(self.history[-1]) if len(self.history) else "",
+        )
+
+    def infer(self, x: Batch, **fit_params: Any) -> Tensor:
+        """Run the net on a batch."""
+        # Predictions stay in float32: in bfloat16 a clip's would depend on its batch.
+        low = self.bfloat16 and self.module_.training
+        context = torch.autocast(x.x.device.type, torch.bfloat16) if low else nullcontext()
+        with context:
+            scores: Tensor = self.module_(x.x, x.lengths)
+        return scores if scores.dtype == torch.float64 else scores.float()
+
+    def get_loss(
+        self, y_pred: Tensor, y_true: Tensor, X: Batch | None = None, training: bool = False
+    ) -> Tensor:
+        """Cross-entropy, in training with shares of the classes and weights of the clips."""
+        if X is None or X.target is None:
+            return F.cross_entropy(y_pred, y_true)
+        return -(X.target * F.log_softmax(y_pred, 1)).sum(1).mean()
