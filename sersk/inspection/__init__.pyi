@@ -1,6 +1,7 @@
 from ._corpus import CorpusDisplay
 from ._cross_corpus import CrossCorpusDisplay
 from ._leakage import LeakageDisplay
+from ._learning_curve import LearningCurveDisplay
 from ._robustness import NoiseRobustnessDisplay
 from ._spectrogram import SpectrogramDisplay
 from ._waveform import WaveformDisplay
@@ -9,6 +10,7 @@ __all__ = [
     "CorpusDisplay",
     "CrossCorpusDisplay",
     "LeakageDisplay",
+    "LearningCurveDisplay",
     "NoiseRobustnessDisplay",
     "SpectrogramDisplay",
     "WaveformDisplay",

@@ -4,9 +4,11 @@ from ._cross_corpus import cross_corpus_table
 from ._evaluation import evaluate_protocol
 from ._protocols import ProtocolSplit
 from ._robustness import noise_robustness
+from ._validation_holdout import ValidationHoldout
 
 __all__ = [
     "ProtocolSplit",
+    "ValidationHoldout",
     "audit_leakage",
     "check_split",
     "cross_corpus_table",

@@ -16,6 +16,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils import Bunch, _safe_indexing, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import has_fit_parameter
 
 from .._utils._clip_table import as_clip_table
 from .._utils._progress import track
@@ -138,9 +139,10 @@ def evaluate_protocol(
         # Samplers take tables, not lists.
         X = pd.DataFrame({"path": paths.paths})
     speakers = known_speakers(X, groups, splitter)
+    who = _who(groups, speakers)
     folds = list(splitter.split(X, emotions, groups))
     jobs = (
-        delayed(run_fold)(number, estimator, X, emotions, train, test, os.getpid())
+        delayed(run_fold)(number, estimator, X, emotions, train, test, os.getpid(), who)
         for number, (train, test) in enumerate(folds)
     )
     run = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
@@ -181,6 +183,13 @@ def evaluate_protocol(
     )
 
 
+def _who(groups: Any, speakers: NDArray[Any] | None) -> pd.DataFrame | None:
+    """Give what is known of the clips to an estimator that holds speakers out by itself."""
+    if isinstance(groups, pd.DataFrame):
+        return groups
+    return None if speakers is None else pd.DataFrame({"speaker": speakers})
+
+
 def run_fold(
     number: int,
     estimator: BaseEstimator,
@@ -189,6 +198,7 @@ def run_fold(
     train: NDArray[np.intp],
     test: NDArray[np.intp],
     caller: int,
+    who: pd.DataFrame | None = None,
 ) -> Bunch:
     """Fit and predict one fold, in this process or another: all it needs comes as arguments.
 
@@ -206,6 +216,8 @@ def run_fold(
         Rows.
     caller : int
         Id of the process that hands out the folds: warnings pass there, and come back elsewhere.
+    who : DataFrame of shape (n_clips, ...), default=None
+        Speakers and more, for an estimator whose ``fit`` takes ``groups``.
 
     Returns
     -------
@@ -215,7 +227,10 @@ def run_fold(
     """
     started = time.perf_counter()
     with warnings_recorded(wanted=os.getpid() != caller) as said:
-        fitted = clone(estimator).fit(_safe_indexing(X, train), y[train])
+        known = {}
+        if who is not None and has_fit_parameter(estimator, "groups"):
+            known["groups"] = who.iloc[train]
+        fitted = clone(estimator).fit(_safe_indexing(X, train), y[train], **known)
         unreadable = unreadable_files(fitted)
         predicted = fitted.predict(_safe_indexing(X, test))
         unreadable.update(unreadable_files(fitted))

@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
+    assert_all_finite,
     check_array,
     check_is_fitted,
     column_or_1d,
@@ -173,8 +174,7 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
             If the loss is no number any more.
         """
         go_on = self.warm_start and hasattr(self, "net_")
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        y = _check_labels(y, "y")
         classes = np.unique(y)
         if len(classes) < 2:
             raise ValueError(
@@ -230,8 +230,7 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
             The net.
         """
         first = not hasattr(self, "net_")
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        y = _check_labels(y, "y")
         X, lengths = self._check_X(X, reset=first)
         _check_partial_fit_first_call(self, classes)
         data = self._training_data(X, lengths, y, sample_weight, None)
@@ -327,7 +326,7 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
                 raise ValueError("X_val and y_val go together. Got one of them alone.")
             return None
         X, lengths = self._check_X(X_val, reset=False)
-        y = self._numbers(column_or_1d(y_val, warn=True), "y_val")
+        y = self._numbers(_check_labels(y_val, "y_val"), "y_val")
         if len(y) != len(X):
             raise ValueError(f"X_val has {len(X)} clips and y_val {len(y)} labels.")
         data = ClipDataset(X, lengths, y)
@@ -543,6 +542,13 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
             with seeded(device, 0):
                 self.net_ = self._build_net(device, [])
             _load_arrays(self.net_.module_, weights)
+
+
+def _check_labels(y: Any, name: str) -> NDArray[Any]:
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name=name)
+    check_classification_targets(y)
+    return y  # type: ignore[no-any-return]
 
 
 def _to_arrays(module: torch.nn.Module) -> dict[str, NDArray[Any]]:
