@@ -99,7 +99,7 @@ class ValidationHoldout(MetaEstimatorMixin, BaseEstimator):
     n_features_in_ : int
         Number of columns seen in `fit`. Only defined if the wrapped estimator has it.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names. Only defined if the wrapped estimator has them.
 
     See Also

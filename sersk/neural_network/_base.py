@@ -29,9 +29,9 @@ from skorch.callbacks import GradientNormClipping, TensorBoard
 from .._utils._extras import import_extra
 from .._utils._lengths import valid_lengths
 from ..augmentation import SpecAugment
-from ..exceptions import TrainingInterruptedWarning
+from ..exceptions import TrainingError, TrainingInterruptedWarning
 from ._augment import Augmentation
-from ._callbacks import KeepBest
+from ._callbacks import KeepBest, curve_name
 from ._data import (
     BatchIterator,
     ClipDataset,
@@ -42,7 +42,7 @@ from ._data import (
     weighted_moments,
 )
 from ._devices import computes_in_bfloat16, find_device
-from ._engine import ClipNet
+from ._engine import SkorchNet
 from ._randomness import seeded
 from ._schedules import make_schedule
 
@@ -58,6 +58,9 @@ _OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
 # What to watch for early stopping: entry of the history, and whether more of it is better.
 _MONITORS = {"loss": ("valid_loss", False), "balanced_accuracy": ("valid_balanced_accuracy", True)}
 
+# Callbacks that have no business after the fit for which they were made.
+_OF_ONE_FIT = ("keep_best", "lr_schedule")
+
 # Predictions need no gradients, so more clips than in training fit into memory.
 _MIN_PREDICTION_BATCH = 64
 
@@ -71,7 +74,7 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
     _module_class: type[torch.nn.Module]
 
     classes_: NDArray[Any]
-    net_: ClipNet
+    net_: SkorchNet
     mean_: NDArray[np.float64] | None
     scale_: NDArray[np.float64] | None
 
@@ -176,7 +179,7 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         go_on = self.warm_start and hasattr(self, "net_")
         y = _check_labels(y, "y")
         classes = np.unique(y)
-        if len(classes) < 2:
+        if len(classes) < 2 and len(y):
             raise ValueError(
                 f"{type(self).__name__} needs clips of two classes or more. Got one class: "
                 f"{classes.tolist()}."
@@ -236,13 +239,18 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         data = self._training_data(X, lengths, y, sample_weight, None)
         if first:
             self._start(data)
-            self._renew_net(self._make_callbacks(None), keep_weights=False)
+        if first or self.net_.augment is None:
+            self._renew_net(self._make_callbacks(None), keep_weights=not first)
+        else:
+            self._renew_options()
         return self._train(data, None, 1)
 
     def _check_X(
         self, X: Any, *, reset: bool
     ) -> tuple[NDArray[np.floating], NDArray[np.intp] | None]:
         """Check clips; give them with their lengths, None for vectors."""
+        if reset:
+            self._double = self.precision == "float64"
         n_axes = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
         # Lengths are counted below, which finds infinity and misplaced NaN on the way.
         X = validate_data(
@@ -267,7 +275,7 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         return X, None if X.ndim == 2 else valid_lengths(X)
 
     def _dtype(self) -> type[np.float32] | type[np.float64]:
-        return np.float64 if self.precision == "float64" else np.float32
+        return np.float64 if self._double else np.float32
 
     def _training_data(
         self,
@@ -359,7 +367,9 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         n_frames = data.X.shape[-1]
         if data.lengths is not None and self.mask_padding:
             n_frames = int(data.lengths[data.rows].max())
-        layout = self._layout(self._n_axes)
+        self._fill_to = None if self.mask_padding else n_frames
+        # As it was in fit: parameters may change before the next one.
+        layout = self._seen_as = self._layout(self._n_axes)
         self._options = {
             **self._module_options(
                 shape_in_layout(self._inner_shape, layout),
@@ -378,27 +388,35 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         if weights is not None:
             _load_arrays(self.net_.module_, weights)
 
-    def _build_net(self, device: torch.device, callbacks: list[Any]) -> ClipNet:
+    def _renew_options(self) -> None:
+        """Tell a net that goes on with its optimizer the parameters as they are now."""
+        net = self.net_
+        net.callbacks_ = [pair for pair in net.callbacks_ if pair[0] not in _OF_ONE_FIT]
+        net.batch_size = self.batch_size
+        net.augment = self._make_augmentation()
+        for group in net.optimizer_.param_groups:
+            group.update(lr=self.lr, weight_decay=self.weight_decay)
+
+    def _build_net(self, device: torch.device, callbacks: list[Any] | None) -> SkorchNet:
+        """Make a net of what was fitted; without callbacks, for predictions alone."""
         optimizer, options = _OPTIMIZERS[self.optimizer]
-        layout = self._layout(self._n_axes)
+        layout = self._seen_as
         module = self._module_class(**self._options)
-        if self.precision == "float64":
+        if self._double:
             module = module.double()
         if layout == "image":
             module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        net = ClipNet(
+        net = SkorchNet(
             module,
             prepare=Preparation(
                 self.mean_,
                 self.scale_,
                 layout,
-                self.mask_padding,
+                self._fill_to,
                 device,
-                torch.float64 if self.precision == "float64" else torch.float32,
+                torch.float64 if self._double else torch.float32,
             ),
-            augment=Augmentation(
-                len(self.classes_), self._masks(), self.mixup, self.label_smoothing
-            ),
+            augment=None if callbacks is None else self._make_augmentation(),
             bfloat16=self._trains_in_bfloat16(device),
             show_progress=bool(self.verbose),
             optimizer=optimizer,
@@ -408,6 +426,7 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
             batch_size=self.batch_size,
             device=str(device),
             callbacks=callbacks,
+            classes=list(range(len(self.classes_))),
             **{f"optimizer__{name}": value for name, value in options.items()},
         )
         return net.initialize()  # type: ignore[no-any-return]
@@ -418,15 +437,18 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         # Rounding to three digits pays least where there is little to compute.
         return self._n_axes > 2 and computes_in_bfloat16(device)
 
-    def _masks(self) -> SpecAugment | None:
-        if self.spec_augment is None or self.spec_augment is False:
-            return None
-        if self._n_axes == 2:
+    def _make_augmentation(self) -> Augmentation:
+        masks = self.spec_augment
+        if masks is True:
+            masks = SpecAugment()
+        elif masks is False:
+            masks = None
+        if masks is not None and self._n_axes == 2:
             raise ValueError(
                 "spec_augment masks time and frequency of frames or images; vectors have neither. "
                 "Set spec_augment=None."
             )
-        return SpecAugment() if self.spec_augment is True else self.spec_augment
+        return Augmentation(len(self.classes_), masks, self.mixup, self.label_smoothing)
 
     def _make_callbacks(self, validated: bool | None) -> list[Any]:
         """Make the callbacks of a fit with validation or without, or, for None, of one epoch."""
@@ -436,25 +458,36 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         if validated is not None and self.lr_schedule is not None:
             monitor = "valid_loss" if validated else "train_loss"
             callbacks.append(("lr_schedule", make_schedule(self.lr_schedule, self.lr, monitor)))
+        if validated:
+            callbacks.append(("keep_best", KeepBest(*_MONITORS[self.monitor], self.patience)))
         if self.tensorboard_dir is not None:
             import_extra("tensorboard", extra="tensorboard")
             from torch.utils.tensorboard import SummaryWriter
 
-            callbacks.append(("tensorboard", TensorBoard(SummaryWriter(self.tensorboard_dir))))
+            writer = SummaryWriter(_new_folder(self.tensorboard_dir))
+            callbacks.append(("tensorboard", TensorBoard(writer, key_mapper=curve_name)))
+        for callback in self.callbacks or []:
+            inner = callback[1] if isinstance(callback, tuple) else callback
+            if not hasattr(inner, "on_epoch_end"):
+                raise ValueError(
+                    "callbacks should hold callbacks of skorch, or pairs of a name and one. Got "
+                    f"{callback!r}."
+                )
         # Callbacks learn: those of the user stay as they are, so that a clone starts afresh.
-        callbacks += copy.deepcopy(list(self.callbacks or []))
-        if validated:
-            # The last one: when it ends the training, all others have seen the epoch.
-            callbacks.append(("keep_best", KeepBest(*_MONITORS[self.monitor], self.patience)))
-        return callbacks
+        return callbacks + copy.deepcopy(list(self.callbacks or []))
 
     def _train(
         self, data: ClipDataset, valid: ClipDataset | None, epochs: int
     ) -> BaseNetClassifier:
         net, n_before = self.net_, len(self.history_)
         net.initialize_history()
-        with seeded(torch.device(net.device), self._seed, n_before, 1):
-            net.train(data, valid, epochs)
+        try:
+            with seeded(torch.device(net.device), self._seed, n_before, 1):
+                net.train(data, valid, epochs)
+        except TrainingError:
+            # What is left predicts nothing.
+            del self.net_
+            raise
         self.history_ += [
             {"epoch": n_before + number, **_numbers_of(row)}
             for number, row in enumerate(net.history, start=1)
@@ -465,12 +498,12 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
             if name == "keep_best" and callback.best_epoch_ is not None:
                 self.best_epoch_ = n_before + callback.best_epoch_
         if net.interrupted_:
+            kept = "best weights until then" if valid and net.history else "weights it has now"
             warnings.warn(
                 f"{type(self).__name__} was interrupted after {len(net.history)} of {epochs} "
-                "epochs and keeps "
-                + ("the weights it has now." if valid is None else "the best weights until then."),
+                f"epochs and keeps the {kept}.",
                 TrainingInterruptedWarning,
-                stacklevel=3,
+                stacklevel=4,  # behind scikit-learn's context of a fit
             )
         return self
 
@@ -540,7 +573,7 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
             device = find_device(self.device, or_else="cpu")
             # The first weights are drawn by chance, before they are overwritten.
             with seeded(device, 0):
-                self.net_ = self._build_net(device, [])
+                self.net_ = self._build_net(device, None)
             _load_arrays(self.net_.module_, weights)
 
 
@@ -549,6 +582,19 @@ def _check_labels(y: Any, name: str) -> NDArray[Any]:
     assert_all_finite(y, input_name=name)
     check_classification_targets(y)
     return y  # type: ignore[no-any-return]
+
+
+def _new_folder(parent: str | os.PathLike[str]) -> str:
+    """Make a folder for one fit, also where several processes do so at once."""
+    number = 0
+    while True:
+        folder = os.path.join(os.fspath(parent), f"fit_{number:03d}")
+        try:
+            os.makedirs(folder)
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
 
 
 def _to_arrays(module: torch.nn.Module) -> dict[str, NDArray[Any]]:
@@ -565,5 +611,5 @@ def _numbers_of(row: dict[str, Any]) -> dict[str, Any]:
         name: float(value)
         for name, value in row.items()
         if isinstance(value, (int, float)) and not isinstance(value, bool) and name != "epoch"
-        and not name.endswith("batch_count")
+        and not name.endswith("batch_count") and not name.startswith("event_")
     }  # fmt: skip

@@ -63,10 +63,17 @@ class StopAtNonFiniteLoss(Callback):
         loss = row["batches"][-1]["train_loss"]
         if not np.isfinite(loss):
             raise TrainingError(
-                f"the loss is {loss} in epoch {row['epoch']}, batch {len(row['batches'])}. Try a "
-                f"lower lr (now {net.optimizer_.param_groups[0]['lr']:g}), gradient_clip=1.0, "
-                "standardize=True, or another random_state."
+                f"the loss is {loss} in epoch {row['epoch']}, batch {len(row['batches'])}. "
+                f"{what_to_try(net.optimizer_.param_groups[0]['lr'])}"
             )
+
+
+def what_to_try(lr: float) -> str:
+    """Advise somebody whose net got out of hand."""
+    return (
+        f"Try a lower lr (now {lr:g}), gradient_clip=1.0, standardize=True, or another "
+        "random_state."
+    )
 
 
 class KeepBest(Callback):
@@ -97,10 +104,11 @@ class KeepBest(Callback):
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Compare an epoch with the best one."""
         value = net.history[-1, self.monitor]
+        # No number is better than any loss that is none.
         better = self.best_ is None or (
             value > self.best_ if self.higher_is_better else value < self.best_
         )
-        if better:
+        if better and np.isfinite(value):
             self.best_, self.misses_ = value, 0
             self.best_epoch_ = net.history[-1, "epoch"]
             weights = net.module_.state_dict()
@@ -108,13 +116,31 @@ class KeepBest(Callback):
             return
         self.misses_ += 1
         if self.patience is not None and self.misses_ >= self.patience:
-            raise KeyboardInterrupt  # skorch's way to say: enough
+            # skorch's own callbacks raise here, and those behind them miss the epoch.
+            net.stop_ = True
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Go back to the best weights."""
         if self.weights_ is not None:
             net.module_.load_state_dict(self.weights_)
             self.weights_ = None
+
+
+def curve_name(key: str) -> str:
+    """Name the curve of an entry of the history, so that TensorBoard shows both parts together.
+
+    Parameters
+    ----------
+    key : str
+        Such as ``"valid_loss"``.
+
+    Returns
+    -------
+    name : str
+        Such as ``"loss/valid"``.
+    """
+    part, _, quantity = key.partition("_")
+    return f"{quantity}/{part}" if part in ("train", "valid") else key
 
 
 def scores_of(row: Any) -> str:

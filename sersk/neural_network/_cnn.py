@@ -55,7 +55,7 @@ class CNNClassifier(BaseNetClassifier):
     batch_norm : bool, default=True
         Whether batch normalisation follows convolutions and dense layers.
 
-    dropout : float, default=0.3
+    dropout : float, default=0.1
         Share of the numbers behind each block and layer that is dropped in training, in [0, 1).
 
     activation : {"relu", "leaky_relu", "elu", "gelu", "silu"}, default="relu"
@@ -129,7 +129,8 @@ class CNNClassifier(BaseNetClassifier):
         Callbacks of skorch, or pairs of a name and one; each fit works with a copy.
 
     tensorboard_dir : path-like, default=None
-        Folder for TensorBoard's curves; needs the extra ``tensorboard``.
+        Folder for TensorBoard's curves, a new one within it for each fit; needs the extra
+        ``tensorboard``.
 
     verbose : int, default=0
         Above 0, a bar shows epochs and scores on the error stream.
@@ -150,7 +151,7 @@ class CNNClassifier(BaseNetClassifier):
     n_features_in_ : int
         Length of the second axis seen in `fit`: features, or channels of images.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where `X` had names that are all strings.
 
     history_ : list of dict
@@ -227,7 +228,7 @@ class CNNClassifier(BaseNetClassifier):
         hidden_units: Sequence[int] = (64,),
         pooling: Literal["mean", "max", "attention", "statistics", "flatten"] = "statistics",
         batch_norm: bool = True,
-        dropout: float = 0.3,
+        dropout: float = 0.1,
         activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu"] = "relu",
         standardize: bool = True,
         mask_padding: bool = True,
@@ -301,5 +302,5 @@ class CNNClassifier(BaseNetClassifier):
             "dropout": self.dropout,
             "activation": self.activation,
             "hidden_units": sizes_of("hidden_units", self.hidden_units),
-            **conv_options(self),
+            **conv_options(self, self.conv_dim),
         }

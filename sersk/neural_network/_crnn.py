@@ -63,7 +63,7 @@ class CRNNClassifier(BaseNetClassifier):
     batch_norm : bool, default=True
         Whether batch normalisation follows convolutions and dense layers.
 
-    dropout : float, default=0.3
+    dropout : float, default=0.1
         Share of the numbers behind each block and layer that is dropped in training, in [0, 1).
 
     activation : {"relu", "leaky_relu", "elu", "gelu", "silu"}, default="relu"
@@ -137,7 +137,8 @@ class CRNNClassifier(BaseNetClassifier):
         Callbacks of skorch, or pairs of a name and one; each fit works with a copy.
 
     tensorboard_dir : path-like, default=None
-        Folder for TensorBoard's curves; needs the extra ``tensorboard``.
+        Folder for TensorBoard's curves, a new one within it for each fit; needs the extra
+        ``tensorboard``.
 
     verbose : int, default=0
         Above 0, a bar shows epochs and scores on the error stream.
@@ -158,7 +159,7 @@ class CRNNClassifier(BaseNetClassifier):
     n_features_in_ : int
         Length of the second axis seen in `fit`: features, or channels of images.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where `X` had names that are all strings.
 
     history_ : list of dict
@@ -243,7 +244,7 @@ class CRNNClassifier(BaseNetClassifier):
         pooling: Literal["last", "mean", "max", "attention", "statistics"] = "statistics",
         hidden_units: Sequence[int] = (64,),
         batch_norm: bool = True,
-        dropout: float = 0.3,
+        dropout: float = 0.1,
         activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu"] = "relu",
         standardize: bool = True,
         mask_padding: bool = True,
@@ -320,5 +321,5 @@ class CRNNClassifier(BaseNetClassifier):
             "batch_norm": self.batch_norm,
             "dropout": self.dropout,
             "activation": self.activation,
-            **conv_options(self),
+            **conv_options(self, 2),
         }

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from ._augment import Augmentation
 
@@ -100,8 +101,9 @@ class Preparation:
         What is subtracted, and by what is divided then; None leaves the values as they are.
     layout : {"image", "sequence", "vector"}
         Images have a channel axis, sequences have none; a vector is one series of values.
-    mask_padding : bool
-        Whether the net is told where clips end.
+    fill_to : int or None
+        Frames up to which clips are filled with zeros that count as sound. None: the net is told
+        where clips end.
     device : torch.device
         Where the net is.
     dtype : torch.dtype
@@ -113,12 +115,12 @@ class Preparation:
         mean: NDArray[np.float64] | None,
         scale: NDArray[np.float64] | None,
         layout: Layout,
-        mask_padding: bool,
+        fill_to: int | None,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
         self.layout = layout
-        self.mask_padding = mask_padding
+        self.fill_to = fill_to
         self.device = device
         self.mean = self.factor = None
         if mean is not None and scale is not None:
@@ -137,8 +139,11 @@ class Preparation:
             valid = torch.from_numpy(lengths.astype(np.int64)).to(self.device)
             padded = torch.arange(x.shape[-1], device=self.device) >= valid[:, None]
             x = x.masked_fill(padded.view(len(x), *[1] * (x.ndim - 2), -1), 0.0)
-        x = _arrange(x, self.layout)
-        return Batch(x, valid if self.mask_padding else None)
+        if self.fill_to is not None:
+            valid = None
+            if not is_vector:
+                x = F.pad(x, (0, max(self.fill_to - x.shape[-1], 0)))
+        return Batch(_arrange(x, self.layout), valid)
 
 
 def _arrange(x: Tensor, layout: Layout) -> Tensor:
@@ -227,7 +232,7 @@ class BatchIterator:
         lengths = data.lengths[rows]
         # What all clips of a batch have for padding need not be computed at all. Where padding
         # counts as sound, it must not depend on the batch.
-        longest = max(int(lengths.max()), 1) if self.prepare.mask_padding else data.X.shape[-1]
+        longest = max(int(lengths.max()), 1) if self.prepare.fill_to is None else data.X.shape[-1]
         return self.prepare(data.X[rows, ..., :longest], lengths)
 
 
@@ -304,5 +309,5 @@ def weighted_moments(
     scale = np.sqrt(average(mean))
     # A deviation that is nothing but rounding would blow noise up.
     rounding = 10 * np.finfo(np.float32).eps * np.abs(mean)
-    scale[scale <= rounding] = 1.0
+    scale[scale <= np.maximum(rounding, np.finfo(np.float32).tiny)] = 1.0
     return mean, scale

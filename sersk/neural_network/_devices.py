@@ -35,10 +35,10 @@ def find_device(name: str | torch.device, or_else: str | None = None) -> torch.d
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         reason = str(error).partition("\n")[0]
         message = (
-            f"device={str(name)!r} cannot be used here: {reason} At hand: "
+            f"device={str(name)!r} cannot be used here: {reason.rstrip('.')}. At hand: "
             f"{', '.join(_devices_at_hand())}; device='auto' takes the fastest."
         )
         if or_else is None:

@@ -13,12 +13,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .._utils._progress import track
+from ..exceptions import TrainingError
 from ._augment import Augmentation
-from ._callbacks import EpochScores, StopAtNonFiniteLoss, scores_of
+from ._callbacks import EpochScores, StopAtNonFiniteLoss, scores_of, what_to_try
 from ._data import Batch, BatchIterator, ClipDataset, Preparation
 
 
-class ClipNet(NeuralNetClassifier):
+class SkorchNet(NeuralNetClassifier):
     """The training loop: skorch's, with batches, targets and interrupts of our own.
 
     Parameters
@@ -27,8 +28,9 @@ class ClipNet(NeuralNetClassifier):
         The net: takes clips and their lengths, gives one number a class.
     prepare : Preparation
         What is done to all clips.
-    augment : Augmentation
-        What is done to clips in training.
+    augment : Augmentation or None
+        What is done to clips in training. None for a net that makes predictions alone, without
+        callbacks and state of the optimizer.
     bfloat16 : bool
         Whether steps of training are computed in bfloat16, where torch thinks that it does no harm.
     show_progress : bool
@@ -42,7 +44,7 @@ class ClipNet(NeuralNetClassifier):
         module: torch.nn.Module,
         *,
         prepare: Preparation,
-        augment: Augmentation,
+        augment: Augmentation | None,
         bfloat16: bool = False,
         show_progress: bool = False,
         **kwargs: Any,
@@ -52,6 +54,7 @@ class ClipNet(NeuralNetClassifier):
         self.bfloat16 = bfloat16
         self.show_progress = show_progress
         self.interrupted_ = False
+        self.stop_ = False
         self.valid_: ClipDataset | None = None
         super().__init__(
             module, criterion=torch.nn.CrossEntropyLoss, train_split=None, verbose=0, **kwargs
@@ -67,22 +70,37 @@ class ClipNet(NeuralNetClassifier):
             ("epoch_scores", EpochScores()),
         ]
 
-    def train(self, data: ClipDataset, valid: ClipDataset | None, epochs: int) -> ClipNet:
+    def train(self, data: ClipDataset, valid: ClipDataset | None, epochs: int) -> SkorchNet:
         """Train for some epochs, on from where the weights are."""
         self.valid_ = valid
-        self.interrupted_ = False
+        self.interrupted_ = self.stop_ = False
         try:
             self.partial_fit(data, epochs=epochs)
         finally:
             self.valid_ = None
+        self._check_outcome(data)
         return self
+
+    def _check_outcome(self, data: ClipDataset) -> None:
+        """Look at one batch: the loss is that from before a step, and the last may go too far."""
+        rows = data.rows[: self.batch_size]
+        self.module_.eval()
+        with torch.inference_mode():
+            scores = self.infer(self.get_iterator(data).take(rows))
+        if not scores.isfinite().all():
+            raise TrainingError(
+                "what the net computes is no number after the last step. "
+                f"{what_to_try(self.optimizer_.param_groups[0]['lr'])}"
+            )
 
     def get_iterator(self, dataset: ClipDataset, training: bool = False) -> BatchIterator:
         """Give the batches of an epoch."""
         augment = self.augment if training else None
         return BatchIterator(dataset, self.prepare, self.batch_size, augment)
 
-    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any) -> ClipNet:
+    def fit_loop(
+        self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any
+    ) -> SkorchNet:
         """Train epoch by epoch, and note whether somebody interrupted it."""
         self.check_training_readiness()
         data = {"dataset_train": X, "dataset_valid": self.valid_}
@@ -101,7 +119,9 @@ class ClipNet(NeuralNetClassifier):
                 break
             try:
                 self.notify("on_epoch_end", **data)
-            except KeyboardInterrupt:  # a callback has seen enough
+            except KeyboardInterrupt:  # what callbacks of skorch do when they have seen enough
+                break
+            if self.stop_:
                 break
         return self
 

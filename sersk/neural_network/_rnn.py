@@ -43,7 +43,7 @@ class RNNClassifier(BaseNetClassifier):
     batch_norm : bool, default=False
         Whether batch normalisation follows recurrent and dense layers.
 
-    dropout : float, default=0.3
+    dropout : float, default=0.1
         Share of the numbers behind each block and layer that is dropped in training, in [0, 1).
 
     activation : {"relu", "leaky_relu", "elu", "gelu", "silu"}, default="relu"
@@ -117,7 +117,8 @@ class RNNClassifier(BaseNetClassifier):
         Callbacks of skorch, or pairs of a name and one; each fit works with a copy.
 
     tensorboard_dir : path-like, default=None
-        Folder for TensorBoard's curves; needs the extra ``tensorboard``.
+        Folder for TensorBoard's curves, a new one within it for each fit; needs the extra
+        ``tensorboard``.
 
     verbose : int, default=0
         Above 0, a bar shows epochs and scores on the error stream.
@@ -138,7 +139,7 @@ class RNNClassifier(BaseNetClassifier):
     n_features_in_ : int
         Length of the second axis seen in `fit`: features, or channels of images.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where `X` had names that are all strings.
 
     history_ : list of dict
@@ -211,7 +212,7 @@ class RNNClassifier(BaseNetClassifier):
         pooling: Literal["last", "mean", "max", "attention", "statistics"] = "statistics",
         hidden_units: Sequence[int] = (64,),
         batch_norm: bool = False,
-        dropout: float = 0.3,
+        dropout: float = 0.1,
         activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu"] = "relu",
         standardize: bool = True,
         mask_padding: bool = True,

@@ -9,7 +9,8 @@ import torch
 from skorch.callbacks import Callback, LRScheduler
 
 _WARM_UP = 0.05
-_PLATEAU_PATIENCE = 5
+# torch counts epochs that are let pass before the one at whose end something happens.
+_PLATEAU_PATIENCE = 4
 _PLATEAU_FACTOR = 0.5
 
 

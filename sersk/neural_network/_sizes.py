@@ -42,13 +42,15 @@ def sizes_of(name: str, sizes: Sequence[int], *, at_least_one: bool = False) -> 
     return checked
 
 
-def conv_options(net: _Convolutional) -> dict[str, Any]:
+def conv_options(net: _Convolutional, n_dims: int) -> dict[str, Any]:
     """Check the sizes of blocks of convolutions; give one entry a block.
 
     Parameters
     ----------
     net : object
         What has the parameters.
+    n_dims : {1, 2}
+        Whether convolutions run over time, or over frequency and time.
 
     Returns
     -------
@@ -63,13 +65,13 @@ def conv_options(net: _Convolutional) -> dict[str, Any]:
     filters = sizes_of("filters", net.filters, at_least_one=True)
     return {
         "filters": filters,
-        "kernel_sizes": _by_block("kernel_sizes", net.kernel_sizes, len(filters)),
-        "pool_sizes": _by_block("pool_sizes", net.pool_sizes, len(filters)),
+        "kernel_sizes": _by_block("kernel_sizes", net.kernel_sizes, len(filters), n_dims),
+        "pool_sizes": _by_block("pool_sizes", net.pool_sizes, len(filters), n_dims),
         "convs_per_block": net.convs_per_block,
     }
 
 
-def _by_block(name: str, sizes: int | Sequence[Any], n_blocks: int) -> tuple[Any, ...]:
+def _by_block(name: str, sizes: int | Sequence[Any], n_blocks: int, n_dims: int) -> tuple[Any, ...]:
     if isinstance(sizes, Integral):
         return (int(sizes),) * n_blocks
     assert not isinstance(sizes, int)
@@ -79,7 +81,8 @@ def _by_block(name: str, sizes: int | Sequence[Any], n_blocks: int) -> tuple[Any
             f"block, or one number for all. Got {name}={sizes!r}."
         )
     return tuple(
-        _size(name, size) if isinstance(size, Integral) else _pair(name, size) for size in sizes
+        _pair(name, size) if n_dims == 2 and not isinstance(size, Integral) else _size(name, size)
+        for size in sizes
     )
 
 

@@ -50,7 +50,7 @@ class TransformerClassifier(BaseNetClassifier):
     hidden_units : sequence of int, default=()
         Dense layers between the pooling over time and the output; empty for none.
 
-    dropout : float, default=0.2
+    dropout : float, default=0.1
         Share of the numbers in each part of a block that is dropped in training, in [0, 1).
 
     standardize : bool, default=True
@@ -121,7 +121,8 @@ class TransformerClassifier(BaseNetClassifier):
         Callbacks of skorch, or pairs of a name and one; each fit works with a copy.
 
     tensorboard_dir : path-like, default=None
-        Folder for TensorBoard's curves; needs the extra ``tensorboard``.
+        Folder for TensorBoard's curves, a new one within it for each fit; needs the extra
+        ``tensorboard``.
 
     verbose : int, default=0
         Above 0, a bar shows epochs and scores on the error stream.
@@ -142,7 +143,7 @@ class TransformerClassifier(BaseNetClassifier):
     n_features_in_ : int
         Length of the second axis seen in `fit`: features, or channels of images.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where `X` had names that are all strings.
 
     history_ : list of dict
@@ -225,7 +226,7 @@ class TransformerClassifier(BaseNetClassifier):
         subsampling: Literal[1, 2, 4] = 4,
         pooling: Literal["mean", "max", "attention", "statistics"] = "statistics",
         hidden_units: Sequence[int] = (),
-        dropout: float = 0.2,
+        dropout: float = 0.1,
         standardize: bool = True,
         mask_padding: bool = True,
         optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adamw",
