@@ -8,5 +8,6 @@ from . import model_selection as model_selection
 from . import neural_network as neural_network
 from . import preprocessing as preprocessing
 from . import recipes as recipes
+from ._utils._allocator import tune_allocator as tune_allocator
 
 __version__: str

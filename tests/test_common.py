@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections import Counter
 
@@ -65,7 +64,7 @@ PARAMETERS = {
 def public_estimators():
     found = {}
     for room in sersk.__all__:
-        module = importlib.import_module(f"sersk.{room}") if not room.startswith("_") else None
+        module = getattr(sersk, room)
         for name in getattr(module, "__all__", ()):
             thing = getattr(module, name)
             if (

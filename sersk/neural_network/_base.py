@@ -7,6 +7,7 @@ import os
 import warnings
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,6 +33,7 @@ from ..augmentation import SpecAugment
 from ..exceptions import TrainingError, TrainingInterruptedWarning
 from ._augment import Augmentation
 from ._callbacks import KeepBest, curve_name
+from ._checkpoint import Checkpoint, name_of_fit
 from ._data import (
     BatchIterator,
     ClipDataset,
@@ -60,6 +62,9 @@ _MONITORS = {"loss": ("valid_loss", False), "balanced_accuracy": ("valid_balance
 
 # Callbacks that have no business after the fit for which they were made.
 _OF_ONE_FIT = ("keep_best", "lr_schedule")
+
+# Parameters that change nothing in the weights, so that another value finds the same checkpoint.
+_WITHOUT_EFFECT = ("checkpoint_dir", "random_state", "tensorboard_dir", "verbose")
 
 # Predictions need no gradients, so more clips than in training fit into memory.
 _MIN_PREDICTION_BATCH = 64
@@ -97,7 +102,10 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         "gradient_clip": [Interval(Real, 0, None, closed="neither"), None],
         "precision": [StrOptions({"auto", "bfloat16", "float32", "float64"})],
         "device": [str, Hidden(torch.device)],
+        "accumulate_batches": [Interval(Integral, 1, None, closed="left")],
+        "compile": ["boolean"],
         "callbacks": [list, tuple, None],
+        "checkpoint_dir": [str, os.PathLike, None],
         "tensorboard_dir": [str, os.PathLike, None],
         "verbose": ["verbose"],
         "warm_start": ["boolean"],
@@ -198,7 +206,8 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
             self._start(data)
         callbacks = self._make_callbacks(valid is not None)
         self._renew_net(callbacks, keep_weights=go_on)
-        return self._train(data, valid, self.max_epochs)
+        checkpoint = self._make_checkpoint(data, valid)
+        return self._train(data, valid, self.max_epochs, checkpoint)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -393,6 +402,7 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         net = self.net_
         net.callbacks_ = [pair for pair in net.callbacks_ if pair[0] not in _OF_ONE_FIT]
         net.batch_size = self.batch_size
+        net.accumulate_batches = self.accumulate_batches
         net.augment = self._make_augmentation()
         for group in net.optimizer_.param_groups:
             group.update(lr=self.lr, weight_decay=self.weight_decay)
@@ -419,6 +429,8 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
             augment=None if callbacks is None else self._make_augmentation(),
             bfloat16=self._trains_in_bfloat16(device),
             show_progress=bool(self.verbose),
+            accumulate_batches=self.accumulate_batches,
+            compile=self.compile and callbacks is not None,
             optimizer=optimizer,
             optimizer__weight_decay=self.weight_decay,
             lr=self.lr,
@@ -476,14 +488,37 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         # Callbacks learn: those of the user stay as they are, so that a clone starts afresh.
         return callbacks + copy.deepcopy(list(self.callbacks or []))
 
+    def _make_checkpoint(self, data: ClipDataset, valid: ClipDataset | None) -> Checkpoint | None:
+        """Name the fit by all that it depends on: no other may go on from its weights."""
+        if self.checkpoint_dir is None:
+            return None
+        if self.random_state is None:
+            raise ValueError(
+                "checkpoint_dir needs a number for random_state: without one each fit draws "
+                "another seed, and none can go on from the weights of another."
+            )
+        parameters = self.get_params(deep=False)
+        for name in _WITHOUT_EFFECT:
+            del parameters[name]
+        arrays = [data.X, data.y, data.share, data.weight, data.rows]
+        if valid is not None:
+            arrays += [valid.X, valid.y, valid.rows]
+        arrays += [weight for _, weight in sorted(_to_arrays(self.net_.module_).items())]
+        name = name_of_fit(parameters, [type(self), self._seed, self.net_.device], arrays)
+        return Checkpoint(Path(self.checkpoint_dir) / name)
+
     def _train(
-        self, data: ClipDataset, valid: ClipDataset | None, epochs: int
+        self,
+        data: ClipDataset,
+        valid: ClipDataset | None,
+        epochs: int,
+        checkpoint: Checkpoint | None = None,
     ) -> BaseNetClassifier:
         net, n_before = self.net_, len(self.history_)
         net.initialize_history()
         try:
             with seeded(torch.device(net.device), self._seed, n_before, 1):
-                net.train(data, valid, epochs)
+                net.train(data, valid, epochs, checkpoint)
         except TrainingError:
             # What is left predicts nothing.
             del self.net_
@@ -598,11 +633,20 @@ def _new_folder(parent: str | os.PathLike[str]) -> str:
 
 
 def _to_arrays(module: torch.nn.Module) -> dict[str, NDArray[Any]]:
-    return {name: weight.cpu().numpy().copy() for name, weight in module.state_dict().items()}
+    weights = _plain(module).state_dict()
+    return {name: weight.cpu().numpy().copy() for name, weight in weights.items()}
+
+
+def _plain(module: torch.nn.Module) -> torch.nn.Module:
+    """Give the module behind one that torch has compiled."""
+    plain: torch.nn.Module = getattr(module, "_orig_mod", module)
+    return plain
 
 
 def _load_arrays(module: torch.nn.Module, weights: dict[str, NDArray[Any]]) -> None:
-    module.load_state_dict({name: torch.from_numpy(np.array(w)) for name, w in weights.items()})
+    _plain(module).load_state_dict(
+        {name: torch.from_numpy(np.array(w)) for name, w in weights.items()}
+    )
 
 
 def _numbers_of(row: dict[str, Any]) -> dict[str, Any]:

@@ -81,6 +81,10 @@ class CNNClassifier(BaseNetClassifier):
     batch_size : int, default=64
         Clips in a step of training, >= 1. Batches hold clips of similar lengths.
 
+    accumulate_batches : int, default=1
+        Batches whose gradients are averaged before the weights move, >= 1: steps of many clips
+        where few fit into memory.
+
     max_epochs : int, default=40
         Times that all clips are gone through, >= 1.
 
@@ -125,8 +129,18 @@ class CNNClassifier(BaseNetClassifier):
         Where the net computes: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...; ``"auto"`` takes a GPU
         where there is one.
 
+    compile : bool, default=False
+        Whether torch compiles the net first, which takes a minute or more and needs a C++
+        compiler where the net runs on the processor.
+
     callbacks : list, default=None
         Callbacks of skorch, or pairs of a name and one; each fit works with a copy.
+
+    checkpoint_dir : path-like, default=None
+        Folder for the state after each epoch, in a folder of its own for each fit, named by the
+        parameters, the seed and all clips and labels: the same fit, killed and run again, goes on
+        where it was and ends in the same weights; another fold or trial cannot find it. Needs a
+        number for `random_state`. The folder may be deleted when it is no longer needed.
 
     tensorboard_dir : path-like, default=None
         Folder for TensorBoard's curves, a new one within it for each fit; needs the extra
@@ -236,6 +250,7 @@ class CNNClassifier(BaseNetClassifier):
         lr: float = 1e-3,
         weight_decay: float = 1e-2,
         batch_size: int = 64,
+        accumulate_batches: int = 1,
         max_epochs: int = 40,
         patience: int | None = 10,
         monitor: Literal["loss", "balanced_accuracy"] = "loss",
@@ -247,7 +262,9 @@ class CNNClassifier(BaseNetClassifier):
         gradient_clip: float | None = 5.0,
         precision: Literal["auto", "bfloat16", "float32", "float64"] = "auto",
         device: str = "auto",
+        compile: bool = False,
         callbacks: list[Any] | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
         tensorboard_dir: str | os.PathLike[str] | None = None,
         verbose: int = 0,
         warm_start: bool = False,
@@ -269,6 +286,7 @@ class CNNClassifier(BaseNetClassifier):
         self.lr = lr
         self.weight_decay = weight_decay
         self.batch_size = batch_size
+        self.accumulate_batches = accumulate_batches
         self.max_epochs = max_epochs
         self.patience = patience
         self.monitor = monitor
@@ -280,7 +298,9 @@ class CNNClassifier(BaseNetClassifier):
         self.gradient_clip = gradient_clip
         self.precision = precision
         self.device = device
+        self.compile = compile
         self.callbacks = callbacks
+        self.checkpoint_dir = checkpoint_dir
         self.tensorboard_dir = tensorboard_dir
         self.verbose = verbose
         self.warm_start = warm_start

@@ -16,6 +16,7 @@ from .._utils._progress import track
 from ..exceptions import TrainingError
 from ._augment import Augmentation
 from ._callbacks import EpochScores, StopAtNonFiniteLoss, scores_of, what_to_try
+from ._checkpoint import Checkpoint
 from ._data import Batch, BatchIterator, ClipDataset, Preparation
 
 
@@ -35,6 +36,8 @@ class SkorchNet(NeuralNetClassifier):
         Whether steps of training are computed in bfloat16, where torch thinks that it does no harm.
     show_progress : bool
         Whether a bar of the epochs is shown.
+    accumulate_batches : int
+        Batches whose gradients are averaged before weights move.
     **kwargs : dict
         skorch's own.
     """
@@ -47,14 +50,17 @@ class SkorchNet(NeuralNetClassifier):
         augment: Augmentation | None,
         bfloat16: bool = False,
         show_progress: bool = False,
+        accumulate_batches: int = 1,
         **kwargs: Any,
     ) -> None:
         self.prepare = prepare
         self.augment = augment
         self.bfloat16 = bfloat16
         self.show_progress = show_progress
+        self.accumulate_batches = accumulate_batches
         self.interrupted_ = False
         self.stop_ = False
+        self.checkpoint_: Checkpoint | None = None
         self.valid_: ClipDataset | None = None
         super().__init__(
             module, criterion=torch.nn.CrossEntropyLoss, train_split=None, verbose=0, **kwargs
@@ -70,9 +76,16 @@ class SkorchNet(NeuralNetClassifier):
             ("epoch_scores", EpochScores()),
         ]
 
-    def train(self, data: ClipDataset, valid: ClipDataset | None, epochs: int) -> SkorchNet:
-        """Train for some epochs, on from where the weights are."""
+    def train(
+        self,
+        data: ClipDataset,
+        valid: ClipDataset | None,
+        epochs: int,
+        checkpoint: Checkpoint | None = None,
+    ) -> SkorchNet:
+        """Train for some epochs, on from where the weights, or the checkpoint, are."""
         self.valid_ = valid
+        self.checkpoint_ = checkpoint
         self.interrupted_ = self.stop_ = False
         try:
             self.partial_fit(data, epochs=epochs)
@@ -106,8 +119,12 @@ class SkorchNet(NeuralNetClassifier):
         data = {"dataset_train": X, "dataset_valid": self.valid_}
         train = self.get_iterator(X, training=True)
         valid = None if self.valid_ is None else self.get_iterator(self.valid_)
-        for _ in self._epochs(epochs or self.max_epochs):
-            n_complete = len(self.history)
+        self.n_batches_ = len(train)
+        if self.checkpoint_ is not None:
+            self.checkpoint_.restore(self)
+        for n_complete in self._epochs(len(self.history), epochs or self.max_epochs):
+            if self.stop_:
+                break
             try:
                 self.notify("on_epoch_begin", **data)
                 self.run_single_epoch(train, True, "train", self.train_step)
@@ -120,19 +137,38 @@ class SkorchNet(NeuralNetClassifier):
             try:
                 self.notify("on_epoch_end", **data)
             except KeyboardInterrupt:  # what callbacks of skorch do when they have seen enough
-                break
-            if self.stop_:
-                break
+                self.stop_ = True
+            if self.checkpoint_ is not None:
+                self.checkpoint_.save(self)
         return self
 
-    def _epochs(self, n_epochs: int) -> Iterable[int]:
+    def _epochs(self, n_done: int, n_epochs: int) -> Iterable[int]:
         return track(
-            range(n_epochs),
-            total=n_epochs,
+            range(n_done, n_epochs),
+            total=n_epochs - n_done,
             description="epoch",
             show=self.show_progress,
             note=lambda: scores_of(self.history[-1]) if len(self.history) else "",
         )
+
+    def train_step(self, batch: tuple[Batch, Tensor], **fit_params: Any) -> dict[str, Tensor]:
+        """Learn from a batch; with others, where gradients are gathered."""
+        if self.accumulate_batches == 1:
+            return super().train_step(batch, **fit_params)  # type: ignore[no-any-return]
+        number = len(self.history[-1, "batches"]) - 1  # the entry of this batch is there already
+        first = number - number % self.accumulate_batches
+        last = min(first + self.accumulate_batches, self.n_batches_) - 1
+        if number == first:
+            self._zero_grad_optimizer()
+        step = self.train_step_single(batch, **fit_params)
+        if number == last:
+            parameters = list(self.get_all_learnable_params())
+            for _, weight in parameters:
+                if weight.grad is not None:
+                    weight.grad /= last - first + 1
+            self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
+            self.optimizer_.step()
+        return step  # type: ignore[no-any-return]
 
     def infer(self, x: Batch, **fit_params: Any) -> Tensor:
         """Run the net on a batch."""

@@ -977,3 +977,46 @@ def test_a_net_that_could_not_be_trained_predicts_nothing(clips):
     except ValueError:  # NotFittedError is one
         return
     assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_gathered_gradients_are_those_of_one_large_batch(clips, optimizer):
+    """All clips of an epoch in three batches, or in one."""
+    X, y = clips
+    options = {
+        "optimizer": optimizer, "batch_norm": False, "dropout": 0.0, "max_epochs": 4,
+        "precision": "float64",
+    }  # fmt: skip
+    n = len(X) // 3
+    whole = net(batch_size=3 * n, **options).fit(X[: 3 * n], y[: 3 * n])
+    parts = net(batch_size=n, accumulate_batches=3, **options).fit(X[: 3 * n], y[: 3 * n])
+    assert_allclose(parts.predict_proba(X), whole.predict_proba(X), rtol=1e-9)
+    steps = net(batch_size=n, **options).fit(X[: 3 * n], y[: 3 * n])
+    assert not np.allclose(steps.predict_proba(X), whole.predict_proba(X), rtol=1e-4)
+
+
+class Compiled(torch.nn.Module):
+    """What torch.compile makes of a module, without waiting for a compiler."""
+
+    def __init__(self, module):
+        super().__init__()
+        self._orig_mod = module
+
+    def forward(self, *args):
+        return self._orig_mod(*args)
+
+
+def test_a_compiled_net_is_kept_like_another(clips, monkeypatch):
+    X, y = clips
+    assert list(torch.compile(torch.nn.Linear(1, 1)).state_dict()) == list(
+        Compiled(torch.nn.Linear(1, 1)).state_dict()
+    )
+    monkeypatch.setattr(torch, "compile", Compiled)
+    plain = net(max_epochs=2).fit(X, y)
+    fitted = net(max_epochs=2, compile=True).fit(X, y)
+    assert isinstance(fitted.net_.module_, Compiled)
+    assert_array_equal(fitted.predict_proba(X), plain.predict_proba(X))
+    again = pickle.loads(pickle.dumps(fitted))
+    assert not isinstance(again.net_.module_, Compiled)  # predictions wait for no compiler
+    assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    assert again.set_params(warm_start=True).fit(X, y).n_epochs_ == 4
