@@ -3,6 +3,7 @@ from ._cross_corpus import CrossCorpusDisplay
 from ._leakage import LeakageDisplay
 from ._learning_curve import LearningCurveDisplay
 from ._robustness import NoiseRobustnessDisplay
+from ._saliency import SaliencyDisplay
 from ._spectrogram import SpectrogramDisplay
 from ._waveform import WaveformDisplay
 
@@ -12,6 +13,7 @@ __all__ = [
     "LeakageDisplay",
     "LearningCurveDisplay",
     "NoiseRobustnessDisplay",
+    "SaliencyDisplay",
     "SpectrogramDisplay",
     "WaveformDisplay",
 ]

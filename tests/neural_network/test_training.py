@@ -1008,9 +1008,6 @@ class Compiled(torch.nn.Module):
 
 def test_a_compiled_net_is_kept_like_another(clips, monkeypatch):
     X, y = clips
-    assert list(torch.compile(torch.nn.Linear(1, 1)).state_dict()) == list(
-        Compiled(torch.nn.Linear(1, 1)).state_dict()
-    )
     monkeypatch.setattr(torch, "compile", Compiled)
     plain = net(max_epochs=2).fit(X, y)
     fitted = net(max_epochs=2, compile=True).fit(X, y)
