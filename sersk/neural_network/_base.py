@@ -633,18 +633,18 @@ def _new_folder(parent: str | os.PathLike[str]) -> str:
 
 
 def _to_arrays(module: torch.nn.Module) -> dict[str, NDArray[Any]]:
-    weights = _plain(module).state_dict()
+    weights = plain_module(module).state_dict()
     return {name: weight.cpu().numpy().copy() for name, weight in weights.items()}
 
 
-def _plain(module: torch.nn.Module) -> torch.nn.Module:
+def plain_module(module: torch.nn.Module) -> torch.nn.Module:
     """Give the module behind one that torch has compiled."""
     plain: torch.nn.Module = getattr(module, "_orig_mod", module)
     return plain
 
 
 def _load_arrays(module: torch.nn.Module, weights: dict[str, NDArray[Any]]) -> None:
-    _plain(module).load_state_dict(
+    plain_module(module).load_state_dict(
         {name: torch.from_numpy(np.array(w)) for name, w in weights.items()}
     )
 
