@@ -98,6 +98,13 @@ def evaluate_protocol(
             ``n_train``, ``n_test``, ``n_dropped``, ``balanced_accuracy`` and ``seconds``, by fold.
         ``predictions`` : DataFrame with columns ``row``, ``fold``, ``true``, ``predicted``
             One row for each clip tested, and ``speaker`` where known.
+        ``probabilities`` : DataFrame of shape (n_tested, n_classes), or None
+            What ``predict_proba`` gives for each row of ``predictions``, a column an emotion; 0 for
+            emotions that the training part of the fold does not have. None where `estimator` has
+            no ``predict_proba``.
+        ``histories`` : list of list of dict, or None
+            The ``history_`` of the last step, a row an epoch, for each fold. None where it has
+            none.
         ``unreadable`` : dict of str to str
             Files that could not be read, and why. With
             :class:`~sersk.preprocessing.DropUnreadable` in the pipeline they were no part of any
@@ -169,10 +176,13 @@ def evaluate_protocol(
     predictions.insert(2, "true", emotions[predictions["row"]])
     if speakers is not None:
         predictions["speaker"] = speakers[predictions["row"]]
+    histories = [outcome.history for outcome in outcomes]
     return Bunch(
         protocol=splitter.protocol,
         folds=_describe_folds(outcomes, len(emotions)),
         predictions=predictions,
+        probabilities=gather_probabilities([outcome.probabilities for outcome in outcomes]),
+        histories=None if None in histories else histories,
         unreadable=unreadable,
         **classification_summary(
             predictions["true"],
@@ -222,8 +232,8 @@ def run_fold(
     Returns
     -------
     outcome : Bunch
-        ``fold``, ``n_train``, ``test``, ``predicted``, ``balanced_accuracy``, ``unreadable``,
-        ``warnings`` and ``seconds``.
+        ``fold``, ``n_train``, ``test``, ``predicted``, ``probabilities``, ``history``,
+        ``balanced_accuracy``, ``unreadable``, ``warnings`` and ``seconds``.
     """
     started = time.perf_counter()
     with warnings_recorded(wanted=os.getpid() != caller) as said:
@@ -232,13 +242,19 @@ def run_fold(
             known["groups"] = who.iloc[train]
         fitted = clone(estimator).fit(_safe_indexing(X, train), y[train], **known)
         unreadable = unreadable_files(fitted)
-        predicted = fitted.predict(_safe_indexing(X, test))
+        tested = _safe_indexing(X, test)
+        predicted = fitted.predict(tested)
+        probabilities = None
+        if hasattr(fitted, "predict_proba"):
+            probabilities = pd.DataFrame(fitted.predict_proba(tested), columns=fitted.classes_)
         unreadable.update(unreadable_files(fitted))
     return Bunch(
         fold=number,
         n_train=len(train),
         test=test,
         predicted=predicted,
+        probabilities=probabilities,
+        history=history_of(fitted),
         balanced_accuracy=_balanced_accuracy(y[test], predicted),
         unreadable=unreadable,
         warnings=said,
@@ -273,6 +289,51 @@ def unreadable_files(fitted: Any) -> dict[str, str]:
         if step is not None:
             found.update(unreadable_files(step))
     return found
+
+
+def history_of(fitted: Any) -> list[dict[str, Any]] | None:
+    """Find what an estimator, or the last step of a pipeline, noted of its epochs.
+
+    Parameters
+    ----------
+    fitted : estimator
+        Pipeline, search, or any nesting of these.
+
+    Returns
+    -------
+    history : list of dict, or None
+        A row an epoch.
+    """
+    if hasattr(fitted, "history_"):
+        return list(fitted.history_)
+    for name in ("best_estimator_", "estimator_"):
+        if hasattr(fitted, name):
+            return history_of(getattr(fitted, name))
+    if getattr(fitted, "steps", None):
+        return history_of(fitted.steps[-1][1])
+    return None
+
+
+def gather_probabilities(parts: list[pd.DataFrame | None]) -> pd.DataFrame | None:
+    """Stack the probabilities of folds, each of which may know other emotions.
+
+    Parameters
+    ----------
+    parts : list of DataFrame of shape (n_tested, n_classes), or None
+        Of each fold.
+
+    Returns
+    -------
+    probabilities : DataFrame, or None
+        With the emotions of all folds, sorted; None if it is missing of a fold.
+    """
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return None
+    emotions = sorted({emotion for part in known for emotion in part.columns})
+    # Not of the fold's emotions: never predicted. What is NaN otherwise stays so.
+    whole = [part.reindex(columns=emotions, fill_value=0.0) for part in known]
+    return pd.concat(whole, ignore_index=True)
 
 
 def _describe_folds(outcomes: list[Bunch], n_clips: int) -> pd.DataFrame:

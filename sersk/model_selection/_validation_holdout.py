@@ -66,8 +66,8 @@ class ValidationHoldout(MetaEstimatorMixin, BaseEstimator):
         so that the share is only met as nearly as they allow.
 
     groups : str or None, default="speaker"
-        Column of the clip table that says what is held out whole. With None, and no groups in
-        `fit`, clips are held out, whoever speaks, and no warning is given.
+        Column of the clip table that says what is held out whole. With None, and no vector of
+        groups in `fit`, clips are held out, whoever speaks, and no warning is given.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the choice. With an int, the same clips give the same parts in every call.
@@ -272,6 +272,8 @@ class ValidationHoldout(MetaEstimatorMixin, BaseEstimator):
     def _hold_out(self, X: Any, strata: NDArray[np.intp], groups: Any) -> NDArray[np.bool_]:
         """Choose what is held out, note it, and tell which rows it has."""
         random = check_random_state(self.random_state)
+        if self.groups is None and isinstance(groups, pd.DataFrame):
+            groups = None  # none of its columns is named
         columns = self._columns(X, groups)
         wanted, why = self.groups, f"fit got no groups, and X has no column {self.groups!r}"
         if groups is not None or self.groups in columns:

@@ -16,9 +16,11 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
 
 from sersk.exceptions import UnreadableAudioWarning
-from sersk.model_selection import ProtocolSplit, evaluate_protocol
+from sersk.model_selection import ProtocolSplit, ValidationHoldout, evaluate_protocol
+from sersk.neural_network import CNNClassifier
 from sersk.recipes import svm_functionals
 
 
@@ -212,3 +214,36 @@ def test_speakers_follow_the_groups_and_may_be_unknown(vectors):
         .scores.notna()
         .all(axis=None)
     )
+
+
+def test_probabilities_stand_beside_the_predictions(vectors):
+    X, y, frame = vectors
+    result = evaluate_protocol(KNeighborsClassifier(), X, y, groups=frame)
+    assert result.probabilities.columns.tolist() == ["anger", "calm", "fear"]
+    assert_allclose(result.probabilities.sum(axis=1), 1)
+    predicted = result.probabilities.idxmax(axis=1)
+    assert_array_equal(predicted, result.predictions["predicted"])
+    assert result.histories is None
+    assert evaluate_protocol(RowRecorder(), X, y, groups=frame).probabilities is None
+
+
+def test_probabilities_of_emotions_that_a_fold_lacks(vectors):
+    X, y, frame = vectors
+    frame = frame.assign(corpus=np.where(frame["speaker"].str[1:].astype(int) < 6, "one", "two"))
+    y = np.where((frame["corpus"] == "one") & (y == "fear"), "joy", y)
+    result = evaluate_protocol(
+        KNeighborsClassifier(), X, y, groups=frame, protocol=ProtocolSplit("random", n_splits=2)
+    )
+    assert result.probabilities.columns.tolist() == ["anger", "calm", "fear", "joy"]
+    other = evaluate_protocol(KNeighborsClassifier(), X, y, groups=frame, protocol="corpus")
+    assert {"anger", "calm"} <= set(other.probabilities.columns)
+    assert_allclose(other.probabilities.sum(axis=1), 1)
+
+
+def test_histories_of_nets_wherever_they_stand(vectors):
+    X, y, frame = vectors
+    net = CNNClassifier(conv_dim=1, filters=(2,), max_epochs=2, random_state=0)
+    wrapped = ValidationHoldout(make_pipeline(StandardScaler(), net), groups=None, random_state=0)
+    result = evaluate_protocol(wrapped, X, y, groups=frame, n_splits=3)
+    assert [len(history) for history in result.histories] == [2, 2, 2]
+    assert "valid_loss" in result.histories[0][0]

@@ -458,7 +458,7 @@ def test_verbose_pipelines_tell_of_their_steps(table, capsys):
 def test_sample_weight_is_that_of_the_training_part(table):
     X, y = table
     weights = np.linspace(0.1, 1, 240)
-    model = ValidationHoldout(make_pipeline(Numbers(), Validated()), random_state=0)
+    model = ValidationHoldout(make_pipeline(Numbers(), Validated(max_iter=5000)), random_state=0)
     model.fit(X, y, sample_weight=weights)
     given = model.estimator_[-1].given_
     assert_array_equal(given["weight"], weights[model.train_indices_])
@@ -469,10 +469,12 @@ def test_sample_weight_is_that_of_the_training_part(table):
         model, X, y, cv=ProtocolSplit(n_splits=3), params={"sample_weight": weights}
     )
     assert len(scores["test_score"]) == 3
-    sampling = make_sampling_pipeline(RandomOverSampler(), Numbers(), Validated())
+    sampling = make_sampling_pipeline(
+        RandomOverSampler(random_state=0), Numbers(), Validated(max_iter=5000)
+    )
     with pytest.raises(ValueError, match="sample_weight cannot be handed through a sampler"):
-        ValidationHoldout(sampling).fit(X, y, sample_weight=weights)
-    ValidationHoldout(sampling).fit(X, y, sample_weight=None)
+        ValidationHoldout(sampling, random_state=0).fit(X, y, sample_weight=weights)
+    ValidationHoldout(sampling, random_state=0).fit(X, y, sample_weight=None)
 
 
 @pytest.mark.parametrize(

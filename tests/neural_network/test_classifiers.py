@@ -403,7 +403,7 @@ def test_nothing_is_predicted_before_fit(frames):
         (lambda X, y: (X, np.linspace(0.5, 2.2, 18)), "continuous"),
         (lambda X, y: (X, np.r_[NAN, np.ones(17)]), "NaN"),
         (lambda X, y: (X, np.eye(18)[:, :2]), "1d array"),
-        (lambda X, y: (X[:0], y[:0]), "two classes or more"),
+        (lambda X, y: (X[:0], y[:0]), "0 sample"),
         (lambda X, y: (X[..., :0], y), "nothing but NaN"),
         (lambda X, y: (X[:, :0], y), "nothing but NaN"),
         (lambda X, y: (X[:, 0], y), "NaN"),
