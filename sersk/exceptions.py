@@ -8,9 +8,11 @@ __all__ = [
     "ClipCutWarning",
     "CorpusError",
     "CorpusWarning",
+    "LeakageWarning",
     "MissingExtraError",
     "SerskError",
     "SerskWarning",
+    "SpeakerWarning",
     "StoreWarning",
     "TrainingError",
     "TrainingInterruptedWarning",
@@ -138,6 +140,14 @@ class ClipCutWarning(SerskWarning):
 
 class CorpusWarning(SerskWarning):
     """A corpus is incomplete, or a part of it was left out."""
+
+
+class LeakageWarning(SerskWarning):
+    """The same speakers, or copies of the same clips, are trained on and tested."""
+
+
+class SpeakerWarning(SerskWarning):
+    """It is not known who speaks where that was to be made use of."""
 
 
 class StoreWarning(SerskWarning):

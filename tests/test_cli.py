@@ -16,6 +16,7 @@ from sersk import cli
 from sersk.cli import _evaluate, _loading
 from sersk.datasets._registry import CORPORA
 from sersk.model_selection._protocols import PROTOCOLS
+from sersk.recipes._prepare import AS_PUBLISHED
 
 TIMEOUT = 300
 
@@ -90,6 +91,9 @@ def test_ravdess(ravdess_tree):
         (["--help"], 0, "Exit status"),
         (["--version"], 0, "sersk, version"),
         (["evaluate", "--help"], 0, "Examples"),
+        (["benchmark", "--help"], 0, "A matrix:"),
+        (["benchmark"], 2, "Missing argument 'MATRIX.toml'"),
+        (["benchmark", "gone.toml", "--out", "out"], 1, "no matrix file 'gone.toml'"),
         (["audit", "--help"], 0, "Examples"),
         (["audit"], 2, "Missing option '--corpus'"),
         ([], 2, "Usage"),
@@ -140,7 +144,7 @@ def test_demo_shows_the_gap(tmp_path, monkeypatch, capsys):
 
 
 def test_what_cannot_work_is_found_first(corpus_csv, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("sersk.model_selection.evaluate_protocol", None)
+    monkeypatch.setattr("sersk.recipes.compute_run", None)
     (tmp_path / "file").write_text("")
     one = tmp_path / "one.csv"
     table = pd.read_csv(corpus_csv).assign(speaker="me")
@@ -190,7 +194,10 @@ def test_a_full_disk_leaves_no_half_file(corpus_csv, tmp_path, monkeypatch, caps
     assert exit_.value.code == 1
     captured = capsys.readouterr()
     assert "No space left" in captured.err
-    assert sorted(os.listdir(out)) == ["confusion_matrices.png", "predictions.csv"]
+    # The folds are kept, too: the same command has nothing to compute again.
+    assert sorted(os.listdir(out)) == [
+        "confusion_matrices.png", "predictions.csv", "results.jsonl",
+    ]  # fmt: skip
 
 
 def test_audit(corpus_csv, tmp_path, capsys, monkeypatch):
@@ -314,4 +321,5 @@ def test_corpora(capsys, ravdess_tree, corpus_csv):
 def test_the_names_kept_at_hand_are_current():
     """They stand in the command a second time so that its help needs no heavy import."""
     assert set(_evaluate._PROTOCOLS) == set(PROTOCOLS)
+    assert _evaluate._AS_PUBLISHED == AS_PUBLISHED
     assert set(_loading.CORPORA) == set(CORPORA)

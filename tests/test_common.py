@@ -9,12 +9,13 @@ import pytest
 from imblearn.base import SamplerMixin
 from imblearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 
 import sersk
 from sersk.augmentation import AddNoise
-from sersk.feature_extraction import RMSEnergy
+from sersk.feature_extraction import Functionals, PerClip, RMSEnergy
 from sersk.neural_network import RNNClassifier
 
 # The one place for checks that cannot hold by nature: (class, check) -> why.
@@ -39,6 +40,11 @@ PARAMETERS = {
     "TransformerClassifier": SMALL_NET
     | {"d_model": 8, "n_blocks": 1, "n_heads": 2, "feedforward_size": 16, "kernel_size": 3},
     "Chroma": {"n_fft": 256, "hop_length": 4},
+    "FineTunedClassifier": {
+        # scikit-learn seeds the outer estimator alone.
+        "estimator": RNNClassifier(**SMALL_NET, hidden_sizes=(8,), random_state=0),
+        "changes": {"lr": 0.01, "max_epochs": 3},
+    },
     "FrameFeatures": {"n_mfcc": 3, "n_mels": 8, "n_fft": 256, "hop_length": 4},
     "LogMelSpectrogram": {"n_mels": 8, "n_fft": 256, "hop_length": 4, "deltas": 1},
     "MFCC": {"n_mfcc": 3, "n_mels": 8, "n_fft": 256, "hop_length": 4},
@@ -49,6 +55,13 @@ PARAMETERS = {
     "RMSEnergy": {"frame_length": 64, "hop_length": 4},
     "SilenceTrimmer": {"frame_length": 2, "hop_length": 1, "top_db": 3.0, "interior": True},
     "SpecAugment": {"max_time_fraction": 0.5, "random_state": 0},
+    "SpeakerNormalizer": {
+        "transformer": PerClip(
+            make_pipeline(
+                RMSEnergy(frame_length=64, hop_length=4), Functionals(statistics=("mean", "slope"))
+            )
+        )
+    },
     "SpectralShape": {"n_fft": 256, "hop_length": 4},
     "Tonnetz": {"chroma": "stft", "n_fft": 256, "hop_length": 4},
     "ZeroCrossingRate": {"frame_length": 64, "hop_length": 4},
@@ -100,6 +113,7 @@ def test_discovery_finds_estimators():
 
 
 @pytest.mark.filterwarnings("ignore::sersk.exceptions.ClipCutWarning")
+@pytest.mark.filterwarnings("ignore::sersk.exceptions.SpeakerWarning")
 @pytest.mark.filterwarnings("ignore::sersk.exceptions.ValidationWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)

@@ -87,7 +87,8 @@ def run_python(code: str) -> str:
 def test_import_loads_nothing_heavy():
     loaded = run_python(
         "import sys, sersk, sersk.datasets, sersk.preprocessing, sersk.feature_extraction, "
-        "sersk.augmentation, sersk.model_selection, sersk.inspection, sersk.recipes\n"
+        "sersk.augmentation, sersk.model_selection, sersk.inspection, sersk.metrics, "
+        "sersk.recipes\n"
         f"print(*[name for name in {HEAVY!r} if name in sys.modules])"
     )
     assert loaded == ""

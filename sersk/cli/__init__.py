@@ -16,6 +16,7 @@ import click
 from .. import __version__
 from ..exceptions import SerskError, SerskWarning
 from ._audit import audit
+from ._benchmark import benchmark
 from ._corpora import corpora
 from ._evaluate import demo, evaluate
 
@@ -36,6 +37,7 @@ def cli(context: click.Context, traceback: bool) -> None:
 
 
 cli.add_command(audit)
+cli.add_command(benchmark)
 cli.add_command(corpora)
 cli.add_command(demo)
 cli.add_command(evaluate)

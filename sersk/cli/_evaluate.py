@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import tempfile
 import time
+import tomllib
 import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .. import __version__
 from ..exceptions import ClipCutWarning
 from ._loading import CORPORA, DEMO_CORPUS, load_corpora
 from ._output import describe_corpus, print_results, say, to_json, to_text, write_results
@@ -24,8 +23,14 @@ from ._output import describe_corpus, print_results, say, to_json, to_text, writ
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
+    from ..recipes import PreparedRun
+
 _PROTOCOLS = ("random", "text", "speaker", "speaker+text", "corpus")
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "imbalanced-learn", "librosa", "soundfile", "soxr")
+_AS_PUBLISHED = "as-published"
+_RESULTS = "results.jsonl"
+
+# A word that TOML would want in quotes, which the shell has taken away.
+_BARE_WORD = re.compile(r"[A-Za-z_][\w.+-]*")
 
 
 # A lone backspace tells click to leave the lines below it as they are.
@@ -33,6 +38,7 @@ _EXAMPLES = """\b
 Examples:
   sersk evaluate --corpus ravdess --root RAVDESS --protocol random --protocol speaker
   sersk evaluate --corpus my_corpus.csv --protocol speaker --out results
+  sersk evaluate --corpus my_corpus.csv --option C=1.0 --seed 0 --seed 1 --out results --report
 """
 
 
@@ -40,6 +46,29 @@ def _refuse_zero(context: click.Context, parameter: click.Parameter, value: int)
     if value == 0:
         raise click.BadParameter("0 jobs do nothing: 1 or more, or -1 for all cores.")
     return value
+
+
+def _parse_options(
+    context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
+) -> dict[str, Any]:
+    """Read NAME=VALUE pairs, values as TOML spells them."""
+    options: dict[str, Any] = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        name = name.strip()
+        if not equals or not name.isidentifier():
+            raise click.BadParameter(f"{pair!r}: NAME=VALUE is needed, as in max_epochs=30.")
+        if name in options:
+            raise click.BadParameter(f"{name!r} is given twice.")
+        try:
+            options[name] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            if not _BARE_WORD.fullmatch(value):
+                raise click.BadParameter(
+                    f'{pair!r}: the value is spelt as in TOML: 30, 0.1, true, [64, 128] or "text".'
+                ) from None
+            options[name] = value
+    return options
 
 
 corpus_option = click.option(
@@ -124,8 +153,8 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
         say("Making a corpus of synthetic speech ...", as_json)
         corpus = write_corpus(make_emotional_speech(**DEMO_CORPUS, random_state=seed), folder)
         _evaluate(
-            corpus, "synthetic", "svm_functionals", ("random", "speaker"), n_splits, seed, n_jobs,
-            None, out, as_json,
+            corpus, "synthetic", "svm_functionals", {}, ("random", "speaker"), n_splits, (seed,),
+            n_jobs, None, out, Path(folder) / _RESULTS, True, as_json,
         )  # fmt: skip
 
 
@@ -136,42 +165,74 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
 @click.option(
     "--protocol",
     "protocols",
-    type=click.Choice([*_PROTOCOLS, "all"]),
+    type=click.Choice([*_PROTOCOLS, _AS_PUBLISHED, "all"]),
     multiple=True,
     default=("speaker",),
     show_default=True,
     help="What training and test must not share; may be given several times. 'all' is every one "
-    "but 'corpus'.",
+    "but 'corpus'; 'as-published' is the split by clip of the recipe's source.",
+)
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_parse_options,
+    help="Parameter of the recipe, its value as in TOML; may be given several times.",
 )
 @n_splits_option
-@seed_option
+@click.option(
+    "--seed",
+    "seeds",
+    type=click.IntRange(min=0),
+    multiple=True,
+    default=(0,),
+    show_default=True,
+    help="Seed of all that is random. Given several times: all is computed with each.",
+)
 @n_jobs_option
 @memory_option
 @out_option
+@click.option("--report", is_flag=True, help="Write report.html into the folder, too.")
 @json_option
 def evaluate(
     corpora: tuple[str, ...],
     roots: tuple[Path, ...],
     recipe: str,
     protocols: tuple[str, ...],
+    options: dict[str, Any],
     n_splits: int,
-    seed: int,
+    seeds: tuple[int, ...],
     n_jobs: int,
     memory: Path | None,
     out: Path | None,
+    report: bool,
     as_json: bool,
 ) -> None:
-    """Score a system on a corpus under one or several protocols."""
+    """Score a system on a corpus under one or several protocols.
+
+    With --out, folds that are finished survive Ctrl-C: the same command goes on with the others.
+    """
+    from ..recipes import recipe_info
+
+    if report and out is None:
+        raise click.UsageError("--report needs --out, the folder for it.")
     if "all" in protocols:
         protocols = (*(name for name in _PROTOCOLS if name != "corpus"), *protocols)
         protocols = tuple(name for name in protocols if name != "all")
-    bunch, name = load_corpora(corpora, roots, seed)
-    _evaluate(bunch, name, recipe, protocols, n_splits, seed, n_jobs, memory, out, as_json)
+    loading = recipe_info(recipe).loading if _AS_PUBLISHED in protocols else {}
+    bunch, name = load_corpora(corpora, roots, seeds[0], loading=loading)
+    _evaluate(
+        bunch, name, recipe, options, protocols, n_splits, seeds, n_jobs, memory, out,
+        None if out is None else out / _RESULTS, report, as_json,
+    )  # fmt: skip
 
 
 def versions() -> dict[str, str]:
     """Tell the versions of all that scores depend on."""
-    return {"sersk": __version__, **{package: version(package) for package in _PACKAGES}}
+    from ..recipes._provenance import versions as of_packages
+
+    return of_packages()
 
 
 def refuse_unwritable(out: Path) -> None:
@@ -187,59 +248,102 @@ def _evaluate(
     corpus: Bunch,
     name: str,
     recipe: str,
+    options: dict[str, Any],
     protocols: Sequence[str],
     n_splits: int,
-    seed: int,
+    seeds: Sequence[int],
     n_jobs: int,
     memory: Path | None,
     out: Path | None,
+    finished: Path | None,
+    report: bool,
     as_json: bool,
 ) -> None:
     """Evaluate, show, and write; the two commands differ in what they hand in."""
-    from ..model_selection import ProtocolSplit, evaluate_protocol
-    from ..recipes import make_recipe
+    from ..recipes import prepare_run
 
     started = time.perf_counter()
-    # The recipe is made and the folds are drawn first: what cannot work is found before anything is
-    # computed.
-    make_recipe(recipe)
-    splitters = [
-        ProtocolSplit(protocol, n_splits=n_splits, random_state=seed)
-        for protocol in dict.fromkeys(protocols)
-    ]
-    for splitter in splitters:
-        list(splitter.split(corpus.data, corpus.target, corpus.frame))
     if out is not None:
         refuse_unwritable(out)
-    with nullcontext(memory) if memory else tempfile.TemporaryDirectory() as store:
-        pipeline = make_recipe(recipe, memory=store, random_state=seed)
-        results = [
-            evaluate_protocol(
-                pipeline,
-                corpus.data,
-                corpus.target,
-                groups=corpus.frame,
-                protocol=splitter,
-                random_state=seed,
-                n_jobs=n_jobs,
-                verbose=sys.stderr.isatty(),
+    with tempfile.TemporaryDirectory() as temporary:
+        # The recipe is made and the folds are drawn first: what cannot work is found before
+        # anything is computed.
+        runs = [
+            prepare_run(
+                recipe, corpus, name=name, protocol=protocol, seed=seed, n_splits=n_splits,
+                options=options, memory=memory or Path(temporary) / "features",
             )
-            for splitter in splitters
+            for seed in dict.fromkeys(seeds)
+            for protocol in dict.fromkeys(protocols)
+        ]  # fmt: skip
+        finished = finished or Path(temporary) / _RESULTS
+        results = _compute(runs, corpus, finished, n_jobs)
+    named = results
+    if len(set(seeds)) > 1:
+        named = [
+            type(result)(**{**result, "protocol": f"{result.protocol}, seed {result.seed}"})
+            for result in results
         ]
     document = {
         "command": shlex.join(["sersk", *sys.argv[1:]]),
         "corpus": describe_corpus(corpus, name),
         "recipe": recipe,
-        "seed": seed,
+        "options": options,
+        "seed": seeds[0],
+        "seeds": list(dict.fromkeys(seeds)),
         "seconds": round(time.perf_counter() - started, 1),
         "versions": versions(),
-        "protocols": {result.protocol: to_json(result) for result in results},
+        "protocols": {result.protocol: to_json(result) for result in named},
     }
     # Written first: what went wrong with the terminal must not cost the results.
     if out is not None:
-        write_results(out, document, results, corpus)
-        say(f"Written to {out}: results.json, predictions.csv, confusion_matrices.png", as_json)
+        write_results(out, document, named, corpus)
+        if report:
+            _write_report(out, results, corpus, name)
+        _forget_folds(finished, runs)
+        also = ", report.html" if report else ""
+        say(
+            f"Written to {out}: results.json, predictions.csv, confusion_matrices.png{also}",
+            as_json,
+        )
     if as_json:
         click.echo(to_text(document), nl=False)
     else:
-        print_results(document, results)
+        print_results(document, named)
+
+
+def _compute(runs: list[PreparedRun], corpus: Bunch, path: Path, n_jobs: int) -> list[Bunch]:
+    """Compute the folds that are not there yet, and put all of them together."""
+    from ..recipes import compute_run
+    from ..recipes._results import ResultsFile
+    from ..recipes._summaries import speakers_of, summarize_run
+
+    for run in runs:
+        errors = compute_run(run, path, n_jobs=n_jobs, verbose=sys.stderr.isatty())
+        if errors:
+            fold, error = next(iter(errors.items()))
+            more = f" (And {len(errors) - 1} more.)" if len(errors) > 1 else ""
+            raise click.ClickException(f"{run.key}, fold {fold}: {error}{more}")
+    folds = ResultsFile(path).refresh().folds
+    return [
+        summarize_run(
+            run.key, [fold for _, fold in sorted(folds[run.key].items())], speakers_of(corpus)
+        )
+        for run in runs
+    ]
+
+
+def _forget_folds(path: Path, runs: list[PreparedRun]) -> None:
+    """Remove the file of folds once the results are written: the next time all is computed."""
+    from ..recipes._results import ResultsFile
+
+    # Those that another command left when it was interrupted are not ours.
+    if path.exists() and set(ResultsFile(path).refresh().folds) <= {run.key for run in runs}:
+        path.unlink()
+
+
+def _write_report(out: Path, results: list[Bunch], corpus: Bunch, name: str) -> None:
+    from ..inspection import write_report
+
+    title = f"{results[0].recipe} on {name}"
+    write_report(out / "report.html", results, corpora={name: corpus}, title=title)

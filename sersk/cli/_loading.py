@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,23 +19,33 @@ DEMO_CORPUS = {"n_speakers": 12, "n_sentences": 4, "repetitions": 2}
 
 
 def load_corpora(
-    names: Sequence[str], roots: Sequence[Path], seed: int, **options: Any
+    names: Sequence[str],
+    roots: Sequence[Path],
+    seed: int,
+    *,
+    loading: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> tuple[Bunch, str]:
-    """Load one corpus, or several as one, and give it a name. Options go to the loaders by name."""
+    """Load one corpus, or several as one, and give it a name.
+
+    Options go to the loaders by name; those in `loading` to the loaders that have them.
+    """
     from ..datasets import concat_corpora
 
     if len(roots) > len(names):
         raise click.UsageError("There are more --root than --corpus: give one for each, in order.")
     folders = [*roots, *[None] * (len(names) - len(roots))]
     corpora = [
-        _load_corpus(name, folder, seed, **options)
+        _load_corpus(name, folder, seed, loading or {}, **options)
         for name, folder in zip(names, folders, strict=True)
     ]
     title = "+".join(Path(name).stem for name in names)
     return (corpora[0] if len(corpora) == 1 else concat_corpora(corpora)), title
 
 
-def _load_corpus(name: str, root: Path | None, seed: int, **options: Any) -> Bunch:
+def _load_corpus(
+    name: str, root: Path | None, seed: int, loading: Mapping[str, Any], **options: Any
+) -> Bunch:
     from .. import datasets
 
     if name.lower().endswith(".csv"):
@@ -49,4 +60,7 @@ def _load_corpus(name: str, root: Path | None, seed: int, **options: Any) -> Bun
         )
     if root is None:
         raise click.UsageError(f"--corpus {name} needs --root, the folder of the recordings.")
-    return getattr(datasets, f"load_{name}")(root, **options)
+    loader = getattr(datasets, f"load_{name}")
+    taken = inspect.signature(loader).parameters
+    own = {option: value for option, value in loading.items() if option in taken}
+    return loader(root, **own, **options)

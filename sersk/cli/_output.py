@@ -105,6 +105,7 @@ def print_results(document: dict[str, Any], results: list[Bunch]) -> None:
     )
     for result in results:
         _print_details(console, result)
+    _print_means(console, results)
     gap = _gap(results)
     if gap is not None:
         console.print(
@@ -135,6 +136,22 @@ def _print_details(console: Any, result: Bunch) -> None:
         console.print(f"{result.protocol}: most confused are {pairs}")
     if result.unreadable:
         console.print(f"{result.protocol}: {len(result.unreadable)} file(s) could not be read")
+
+
+def _print_means(console: Any, results: list[Bunch]) -> None:
+    """Say what several seeds come to."""
+    by_split: dict[str, list[float]] = {}
+    for result in results:
+        split = result.protocol.partition(",")[0]
+        by_split.setdefault(split, []).append(
+            float(100 * result.scores.loc["balanced_accuracy", "score"])
+        )
+    for split, scores in by_split.items():
+        if len(scores) > 1:
+            console.print(
+                f"{split}: UAR {sum(scores) / len(scores):.1f} on average over {len(scores)} "
+                f"seeds, {min(scores):.1f} to {max(scores):.1f}"
+            )
 
 
 def _gap(results: list[Bunch]) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
@@ -166,24 +167,61 @@ def evaluate_protocol(
 
     unreadable = {path: why for outcome in outcomes for path, why in outcome.unreadable.items()}
     repeat_warnings(said, unreadable, where="the result's 'unreadable'", stacklevel=3)
+    return summarize_folds(
+        outcomes,
+        protocol=splitter.protocol,
+        n_clips=len(emotions),
+        speakers=speakers,
+        random_state=random_state,
+    )
+
+
+def summarize_folds(
+    outcomes: Sequence[Bunch],
+    *,
+    protocol: str,
+    n_clips: int,
+    speakers: NDArray[Any] | None,
+    random_state: int,
+) -> Bunch:
+    """Score the predictions of all folds together.
+
+    Parameters
+    ----------
+    outcomes : sequence of Bunch
+        What `run_fold` gives, in the order of the folds.
+    protocol : str
+        Its name.
+    n_clips : int
+        How many clips were split.
+    speakers : ndarray of shape (n_clips,) or None
+        Who speaks in the rows that the folds name.
+    random_state : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    result : Bunch
+        As `evaluate_protocol` describes it.
+    """
     predictions = pd.DataFrame(
         {
             "row": np.concatenate([outcome.test for outcome in outcomes]),
-            "fold": np.repeat(range(len(folds)), [len(outcome.test) for outcome in outcomes]),
+            "fold": np.repeat(range(len(outcomes)), [len(outcome.test) for outcome in outcomes]),
+            "true": np.concatenate([outcome.true for outcome in outcomes]),
             "predicted": np.concatenate([outcome.predicted for outcome in outcomes]),
         }
     )
-    predictions.insert(2, "true", emotions[predictions["row"]])
     if speakers is not None:
         predictions["speaker"] = speakers[predictions["row"]]
     histories = [outcome.history for outcome in outcomes]
     return Bunch(
-        protocol=splitter.protocol,
-        folds=_describe_folds(outcomes, len(emotions)),
+        protocol=protocol,
+        folds=_describe_folds(outcomes, n_clips),
         predictions=predictions,
         probabilities=gather_probabilities([outcome.probabilities for outcome in outcomes]),
         histories=None if None in histories else histories,
-        unreadable=unreadable,
+        unreadable={path: why for outcome in outcomes for path, why in outcome.unreadable.items()},
         **classification_summary(
             predictions["true"],
             predictions["predicted"],
@@ -232,7 +270,7 @@ def run_fold(
     Returns
     -------
     outcome : Bunch
-        ``fold``, ``n_train``, ``test``, ``predicted``, ``probabilities``, ``history``,
+        ``fold``, ``n_train``, ``test``, ``true``, ``predicted``, ``probabilities``, ``history``,
         ``balanced_accuracy``, ``unreadable``, ``warnings`` and ``seconds``.
     """
     started = time.perf_counter()
@@ -252,17 +290,30 @@ def run_fold(
         fold=number,
         n_train=len(train),
         test=test,
+        true=y[test],
         predicted=predicted,
         probabilities=probabilities,
         history=history_of(fitted),
-        balanced_accuracy=_balanced_accuracy(y[test], predicted),
+        balanced_accuracy=fold_score(y[test], predicted),
         unreadable=unreadable,
         warnings=said,
         seconds=time.perf_counter() - started,
     )
 
 
-def _balanced_accuracy(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+def fold_score(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+    """Compute the UAR of one fold.
+
+    Parameters
+    ----------
+    y_true, y_pred : ndarray of shape (n_tested,)
+        Emotions.
+
+    Returns
+    -------
+    score : float
+        In [0, 1].
+    """
     with warnings.catch_warnings():
         # A small test part need not hold every emotion that is predicted.
         warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
@@ -336,7 +387,7 @@ def gather_probabilities(parts: list[pd.DataFrame | None]) -> pd.DataFrame | Non
     return pd.concat(whole, ignore_index=True)
 
 
-def _describe_folds(outcomes: list[Bunch], n_clips: int) -> pd.DataFrame:
+def _describe_folds(outcomes: Sequence[Bunch], n_clips: int) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {

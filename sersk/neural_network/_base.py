@@ -446,8 +446,7 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
     def _trains_in_bfloat16(self, device: torch.device) -> bool:
         if self.precision != "auto":
             return bool(self.precision == "bfloat16")
-        # Rounding to three digits pays least where there is little to compute.
-        return self._n_axes > 2 and computes_in_bfloat16(device)
+        return computes_in_bfloat16(device)
 
     def _make_augmentation(self) -> Augmentation:
         masks = self.spec_augment

@@ -120,8 +120,8 @@ class CNNClassifier(BaseNetClassifier):
         Largest norm of the gradients, > 0; None does not limit it.
 
     precision : {"auto", "bfloat16", "float32", "float64"}, default="auto"
-        In what steps of training are computed. ``"auto"`` takes bfloat16 for frames and images
-        where the processor or GPU multiplies in it by instructions of its own, otherwise float32.
+        In what steps of training are computed. ``"auto"`` takes bfloat16 where the processor or
+        GPU multiplies in it by instructions of its own, otherwise float32.
         Weights and predictions are in float32, with ``"float64"`` in float64: slower, and for
         studies in which rounding must not count.
 

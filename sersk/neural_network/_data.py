@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ._augment import Augmentation
+from ._devices import fits_on_gpu
 
 Layout = Literal["image", "sequence", "vector"]
 
@@ -83,6 +84,20 @@ class ClipDataset(torch.utils.data.Dataset[tuple[NDArray[np.floating], int]]):
         self.y = y
         self.share = share
         self.weight = weight
+        self.resident: Tensor | None = None
+
+    def move_to(self, device: torch.device) -> None:
+        """Keep a copy of the clips on a GPU, where they fit: batches are then cut out there."""
+        if self.resident is not None or not fits_on_gpu(self.X.nbytes, device):
+            return
+        self.resident = torch.empty(
+            self.X.shape, dtype=torch.from_numpy(self.X[:0].copy()).dtype, device=device
+        )
+        # In parts: they may lie in a file, which torch does not take as it is.
+        size = max(1, _STATISTICS_BYTES // max(self.X[:1].nbytes, 1))
+        for start in range(0, len(self.X), size):
+            part = self.X[start : start + size].copy()
+            self.resident[start : start + size] = torch.from_numpy(part)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -127,9 +142,9 @@ class Preparation:
             self.mean = torch.as_tensor(mean, dtype=dtype, device=device)
             self.factor = torch.as_tensor(1 / scale, dtype=dtype, device=device)
 
-    def __call__(self, X: NDArray[np.floating], lengths: NDArray[np.intp] | None) -> Batch:
+    def __call__(self, X: NDArray[np.floating] | Tensor, lengths: NDArray[np.intp] | None) -> Batch:
         """Prepare clips, of which `lengths` frames are valid."""
-        x = torch.from_numpy(X).to(self.device)
+        x = torch.as_tensor(X).to(self.device)
         is_vector = x.ndim == 2
         if self.mean is not None and self.factor is not None:
             spread = (...,) if is_vector else (..., None)
@@ -228,12 +243,19 @@ class BatchIterator:
         """Give the clips of some rows."""
         data = self.data
         if data.lengths is None:
-            return self.prepare(data.X[rows], None)
+            return self.prepare(self._cut_out(rows, None), None)
         lengths = data.lengths[rows]
         # What all clips of a batch have for padding need not be computed at all. Where padding
         # counts as sound, it must not depend on the batch.
         longest = max(int(lengths.max()), 1) if self.prepare.fill_to is None else data.X.shape[-1]
-        return self.prepare(data.X[rows, ..., :longest], lengths)
+        return self.prepare(self._cut_out(rows, longest), lengths)
+
+    def _cut_out(self, rows: NDArray[np.intp], n_frames: int | None) -> Tensor:
+        """Give the first frames of some clips, from where they are kept."""
+        here = self.data.resident
+        if here is None:
+            return torch.from_numpy(self.data.X[..., :n_frames][rows])
+        return here[..., :n_frames][torch.from_numpy(rows).to(here.device)]
 
 
 def cut(rows: NDArray[np.intp], batch_size: int) -> list[NDArray[np.intp]]:

@@ -64,3 +64,11 @@ def computes_in_bfloat16(device: torch.device) -> bool:
         return False
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def fits_on_gpu(n_bytes: int, device: torch.device) -> bool:
+    """Whether a device is a GPU with room for so much, and as much again for the net's own work."""
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return 2 * n_bytes < free

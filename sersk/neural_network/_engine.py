@@ -87,6 +87,9 @@ class SkorchNet(NeuralNetClassifier):
         self.valid_ = valid
         self.checkpoint_ = checkpoint
         self.interrupted_ = self.stop_ = False
+        for part in (data, valid):
+            if part is not None:
+                part.move_to(self.prepare.device)
         try:
             self.partial_fit(data, epochs=epochs)
         finally:

@@ -445,3 +445,28 @@ def test_balanced_accuracy_is_that_of_scikit_learn(pairs):
     # Its recall is that of the classes that occur, in any case.
     recalls = [(found[true == label] == label).mean() for label in np.unique(true)]
     assert balanced_accuracy(true, found) == pytest.approx(np.mean(recalls))
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_clips_that_lie_on_a_gpu_make_the_same_batches(monkeypatch, read_only):
+    monkeypatch.setattr(_data, "fits_on_gpu", lambda n_bytes, device: True)
+    monkeypatch.setattr(_data, "_STATISTICS_BYTES", 64)
+    X, lengths = clips([3, 7, 5, 2, 7, 1, 4])
+    X.flags.writeable = not read_only
+    data = ClipDataset(X, lengths, np.zeros(7, dtype=np.int64))
+    iterator = BatchIterator(data, preparation(np.ones(2), np.ones(2)), 3)
+    before = list(iterator)
+    data.move_to(torch.device("cpu"))
+    assert data.resident is not None
+    X.flags.writeable = True
+    X[:] = 100.0  # is not looked at any more
+    for (here, _), (there, _) in zip(before, iterator, strict=True):
+        assert_array_equal(here.x, there.x)
+        assert (here.lengths is None) == (there.lengths is None)
+
+
+def test_clips_stay_where_they_are_on_a_processor():
+    X, lengths = clips([3, 7])
+    data = ClipDataset(X, lengths, np.zeros(2, dtype=np.int64))
+    data.move_to(torch.device("cpu"))
+    assert data.resident is None

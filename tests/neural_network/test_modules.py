@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from sersk.neural_network._modules import Conformer, ConvNet, ConvRecurrentNet, RecurrentNet
 from sersk.neural_network._modules._attention import SelfAttention
+from sersk.neural_network._modules._conformer import _Subsampling
 from sersk.neural_network._modules._convolution import ConvBlocks, same_convolution
 from sersk.neural_network._modules._dense import DenseHead
 from sersk.neural_network._modules._masking import (
@@ -604,3 +605,16 @@ def test_flatten_cuts_and_fills():
     assert_close(module(x, lengths)[:1], short, 1e-6)
     ignored = conv_net(pooling="mean", n_frames=8).eval()
     assert not torch.equal(ignored(x), ignored(x[..., :8]))
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 3, 5, 8])
+def test_subsampling_of_a_few_frames_in_bfloat16(n_frames):
+    """A processor's convolutions of stride 2 go wrong where one frame is left (torch 2.13)."""
+    torch.manual_seed(0)
+    module = _Subsampling(in_channels=1, n_bins=64, channels=16, factor=4)
+    x = torch.randn(20, 1, 64, n_frames)
+    expected, _ = module(x, None)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found, _ = module(x, None)
+    assert found.shape == expected.shape == (20, 256, -(-n_frames // 4))
+    assert (found.float() - expected).abs().max() < 0.05

@@ -59,7 +59,11 @@ class _Subsampling(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         for conv in self.convs:
             lengths = pooled_lengths(lengths, 2)
-            x = mask_frames(F.relu(conv(x)), lengths)
+            n_frames = -(-x.shape[-1] // 2)
+            # In bfloat16 on a processor torch 2.13 gives arbitrary numbers where a stride of 2
+            # leaves one frame. Zeros on the right are what the convolution itself puts there.
+            x = F.pad(x, (0, max(0, 3 - x.shape[-1])))
+            x = mask_frames(F.relu(conv(x)[..., :n_frames]), lengths)
         return flatten_bins(x), lengths
 
 

@@ -1,0 +1,467 @@
+"""What is fitted, and on which folds: a recipe on a corpus under a protocol."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils import Bunch, _safe_indexing
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from .._utils._sample_rates import sample_rates
+from ..augmentation import WaveformAugmenter, make_transforms
+from ..datasets import concat_corpora
+from ..exceptions import LeakageWarning
+from ..model_selection import ProtocolSplit, ValidationHoldout
+from ..model_selection._protocols import PROTOCOLS, Fold
+from ._provenance import corpus_fingerprint, relative_names
+from ._registry import PublishedSplit, RecipeInfo, make_recipe, recipe_info
+from ._results import RunKey, options_json
+
+AS_PUBLISHED = "as-published"
+
+# What a system has at hand when it is asked: scores under different conditions do not compare.
+SINGLE_CLIP = "a stranger's single clip"
+SEVERAL_CLIPS = "several clips of a speaker at hand"
+
+# What a run decides by itself: no options of a recipe.
+_DECIDED = {"random_state": "seeds", "memory": "memory"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedRun:
+    """What is fitted, and on which folds: `prepare_run` makes it.
+
+    Parameters
+    ----------
+    recipe : str
+        Name of the recipe.
+
+    corpus : str
+        Name of the corpus.
+
+    protocol : str
+        How clips are split.
+
+    seed : int
+        Of all that is random.
+
+    n_splits : int
+        Folds that were asked for.
+
+    options : dict
+        What the recipe was made with.
+
+    condition : str
+        ``"a stranger's single clip"``, or ``"several clips of a speaker at hand"`` for recipes
+        that have to be told whose clips are whose.
+
+    estimator : estimator
+        The pipeline, unfitted; within :class:`~sersk.model_selection.ValidationHoldout` where it
+        stops early.
+
+    X : DataFrame or array of shape (n_rows, ...)
+        Clips, and copies that were made before the split.
+
+    y : ndarray of shape (n_rows,)
+        Their emotions.
+
+    groups : DataFrame of shape (n_rows, n_columns)
+        What is known of the rows.
+
+    folds : list of (train, test)
+        Rows of `X`.
+
+    rows : ndarray of shape (n_rows,)
+        The row of the corpus that each row is, or is a copy of.
+
+    corpora : list of str
+        What the corpus is made of.
+
+    fingerprint : str
+        Sums up the corpus.
+
+    folders : dict of str to str
+        Where its files lie.
+
+    notes : list of str
+        What is to be known of the split.
+
+    Examples
+    --------
+    >>> from sersk.datasets import make_emotional_speech
+    >>> from sersk.recipes import prepare_run
+    >>> corpus = make_emotional_speech(n_speakers=2, n_sentences=1, random_state=0)
+    >>> run = prepare_run("svm_functionals", corpus, protocol="random", n_splits=3)
+    >>> run.n_leaked
+    [0, 0, 0]
+    """
+
+    recipe: str
+    corpus: str
+    protocol: str
+    seed: int
+    n_splits: int
+    options: dict[str, Any]
+    condition: str
+    estimator: BaseEstimator
+    X: Any
+    y: NDArray[Any]
+    groups: pd.DataFrame
+    folds: list[Fold]
+    rows: NDArray[np.intp]
+    corpora: list[str]
+    fingerprint: str
+    folders: dict[str, str]
+    notes: list[str]
+
+    @property
+    def key(self) -> RunKey:
+        """What makes it the same run as another."""
+        return RunKey(
+            self.recipe,
+            self.corpus,
+            self.fingerprint,
+            self.protocol,
+            self.seed,
+            self.n_splits,
+            options_json(self.options),
+        )
+
+    @property
+    def n_leaked(self) -> list[int]:
+        """How many tested rows of each fold have a copy, or themselves, in the training part."""
+        return [int(np.isin(self.rows[test], self.rows[train]).sum()) for train, test in self.folds]
+
+
+@validate_params(
+    {
+        "recipe": [str],
+        "corpus": [Bunch, list, tuple],
+        "name": [str, None],
+        "protocol": [StrOptions({*PROTOCOLS, AS_PUBLISHED})],
+        "seed": [Interval(Integral, 0, None, closed="left")],
+        "n_splits": [Interval(Integral, 2, None, closed="left")],
+        "options": [Mapping, None],
+    },
+    prefer_skip_nested_validation=True,
+)
+def prepare_run(
+    recipe: str,
+    corpus: Bunch | Sequence[Bunch],
+    *,
+    name: str | None = None,
+    protocol: str = "speaker",
+    seed: int = 0,
+    n_splits: int = 5,
+    options: Mapping[str, Any] | None = None,
+    memory: str | os.PathLike[str] | None = None,
+) -> PreparedRun:
+    """Make the pipeline of a recipe, and the folds on which it is scored.
+
+    Parameters
+    ----------
+    recipe : str
+        One of `list_recipes`.
+
+    corpus : Bunch or sequence of Bunch
+        As the loaders return it; several are put into one.
+
+    name : str, default=None
+        What the corpus is called in results; by default the names of what it is made of.
+
+    protocol : str, default="speaker"
+        One of those of :class:`~sersk.model_selection.ProtocolSplit`, or ``"as-published"``: one
+        split by clip, as the source of the recipe has it, with the copies that it makes before the
+        split.
+
+    seed : int, default=0
+        Of all that is random, >= 0.
+
+    n_splits : int, default=5
+        Number of folds, >= 2. ``"as-published"`` has one.
+
+    options : mapping of str to object, default=None
+        Parameters of the recipe, plain values.
+
+    memory : str or path-like, default=None
+        Folder in which the features of each clip are kept.
+
+    Returns
+    -------
+    run : PreparedRun
+        To be computed by `compute_run`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such recipe, it takes no such option, or the corpus lacks clips, emotions or
+        columns that the recipe or the protocol needs.
+
+    Warns
+    -----
+    LeakageWarning
+        If the same speakers, or copies of the same clips, are trained on and tested, because a
+        published split is repeated.
+
+    Notes
+    -----
+    Recipes that stop early are wrapped in :class:`~sersk.model_selection.ValidationHoldout`, which
+    holds speakers out of the training part; under ``"as-published"`` clips, where the source does.
+    The source's choice of emotions is applied where the corpus is one of the source's.
+
+    Examples
+    --------
+    >>> from sersk.datasets import make_emotional_speech
+    >>> from sersk.recipes import prepare_run
+    >>> corpus = make_emotional_speech(n_speakers=2, n_sentences=1, random_state=0)
+    >>> run = prepare_run("svm_functionals", corpus, protocol="speaker", options={"C": 1.0})
+    >>> len(run.folds), run.estimator["svm"]
+    (2, SVC())
+    """
+    info = recipe_info(recipe)
+    options = check_options(info, options)
+    if not isinstance(corpus, Bunch):
+        corpus = concat_corpora(list(corpus)) if len(corpus) != 1 else corpus[0]
+    rows, emotions = choose_clips(info, corpus, protocol)
+    copied = info.split is not None and info.split.copies is not None and protocol == AS_PUBLISHED
+    # Copies that are made before the split are not made a second time.
+    parameters = {**options, "transforms": []} if copied else options
+    pipeline = make_recipe(recipe, random_state=seed, memory=memory, **parameters)
+    frame = corpus.frame.iloc[rows].reset_index(drop=True)
+    X = _safe_indexing(corpus.data, rows)
+    if isinstance(X, pd.DataFrame):
+        X = X.reset_index(drop=True)
+    notes = []
+    if protocol == AS_PUBLISHED:
+        assert info.split is not None  # choose_clips has refused it
+        if info.split.copies is not None:
+            X, emotions, sources = _copy_before_split(pipeline, X, emotions, info.split, seed)
+            rows, frame = rows[sources], frame.iloc[sources].reset_index(drop=True)
+        train, test = train_test_split(
+            np.arange(len(rows)), test_size=info.split.test_size, stratify=emotions,
+            random_state=seed,
+        )  # fmt: skip
+        folds = [(np.sort(train), np.sort(test))]
+        n_splits = 1
+        notes.append(_say_what_is_shared(info, frame, rows, *folds[0]))
+        warnings.warn(notes[-1], LeakageWarning, stacklevel=3)
+    else:
+        splitter = ProtocolSplit(protocol, n_splits=n_splits, random_state=seed)
+        folds = list(splitter.split(X, emotions, frame))
+    there = frame["corpus"].astype(str) if "corpus" in frame.columns else pd.Series([], dtype=str)
+    has_files = "path" in corpus.frame.columns
+    return PreparedRun(
+        recipe=recipe,
+        corpus=name or "+".join(dict.fromkeys(there)) or "corpus",
+        protocol=protocol,
+        seed=int(seed),
+        n_splits=int(n_splits),
+        options=options,
+        condition=SEVERAL_CLIPS if info.by_speaker else SINGLE_CLIP,
+        estimator=_with_validation(info, pipeline, protocol, seed),
+        X=X,
+        y=emotions,
+        groups=frame,
+        folds=folds,
+        rows=rows,
+        corpora=list(dict.fromkeys(there)),
+        fingerprint=corpus_fingerprint(corpus),
+        folders=relative_names(corpus.frame)[1] if has_files else {},
+        notes=notes,
+    )
+
+
+def check_options(info: RecipeInfo, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Refuse options that a recipe does not take.
+
+    Parameters
+    ----------
+    info : RecipeInfo
+        The recipe.
+    options : mapping of str to object or None
+        By name.
+
+    Returns
+    -------
+    options : dict
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If there are such; near names are suggested.
+    """
+    options = dict(options or {})
+    options_json(options)  # refuses what is not plain
+    known = [name for name in inspect.signature(info.function).parameters if name not in _DECIDED]
+    for name in options:
+        if name in _DECIDED:
+            raise ValueError(
+                f"Option {name!r} of {info.name} cannot be set: it comes from {_DECIDED[name]}."
+            )
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise ValueError(
+                f"Recipe {info.name!r} takes no option {name!r}.{hint} It takes {', '.join(known)}."
+            )
+    return options
+
+
+def choose_clips(
+    info: RecipeInfo, corpus: Bunch, protocol: str
+) -> tuple[NDArray[np.intp], NDArray[Any]]:
+    """Choose the clips that a recipe is scored on, and call their emotions as its source does.
+
+    Parameters
+    ----------
+    info : RecipeInfo
+        The recipe.
+    corpus : Bunch
+        As the loaders return it.
+    protocol : str
+        How clips will be split.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_rows,), int
+        Of the corpus.
+    emotions : ndarray of shape (n_rows,), str
+        Of these rows.
+
+    Raises
+    ------
+    ValueError
+        If the corpus is not what the source has, where that is asked for, or speakers are missing.
+    """
+    frame = corpus.frame
+    there = set(frame["corpus"].astype(str)) if "corpus" in frame.columns else set()
+    if protocol == AS_PUBLISHED:
+        _check_corpora(info, there)
+        _check_loading(info, frame)
+    if info.by_speaker and ("speaker" not in frame.columns or frame["speaker"].isna().any()):
+        raise ValueError(
+            f"Recipe {info.name!r} has to be told who speaks in each clip: the corpus has no "
+            "column 'speaker', or empty cells in it."
+        )
+    emotions = np.asarray(corpus.target, dtype=str)
+    if not (there and there <= set(info.corpora)):
+        return np.arange(len(emotions)), emotions
+    names = [info.emotions.get(str(emotion), str(emotion)) for emotion in emotions]
+    rows = np.flatnonzero([name is not None for name in names])
+    emotions = np.array([names[row] for row in rows], dtype=str)
+    if protocol == AS_PUBLISHED and info.classes:
+        _check_classes(info, emotions)
+    return rows, emotions
+
+
+def _check_corpora(info: RecipeInfo, there: set[str]) -> None:
+    if info.split is None:
+        raise ValueError(
+            f"Recipe {info.name!r} has no published split: choose one of {', '.join(PROTOCOLS)}."
+        )
+    missing = [name for name in info.corpora if name not in there]
+    other = sorted(there - set(info.corpora))
+    if missing or other:
+        together = " together" if len(info.corpora) > 1 else ""
+        lack = f"{_listed(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+        if not missing:
+            wrong = f"leave out {_listed(other)}"
+        else:
+            wrong = f"got {_listed(other)}, and {lack}" if other else lack
+        raise ValueError(
+            f"{info.name} is published on {_listed(info.corpora)}{together}; {wrong}. Under "
+            "another protocol any corpus will do."
+        )
+
+
+def _check_loading(info: RecipeInfo, frame: pd.DataFrame) -> None:
+    """See that the loaders were asked for what the source took, as far as a column tells."""
+    for option, value in info.loading.items():
+        if option not in frame.columns:
+            continue
+        found = sorted(set(frame[option].dropna().astype(str)))
+        if found != [str(value)] and not (value == "all" and len(found) > 1):
+            raise ValueError(
+                f"{info.name} is published on clips loaded with {option}={value!r}; here "
+                f"{option} is {_listed(found)}. Load the corpus with {option}={value!r}."
+            )
+
+
+def _check_classes(info: RecipeInfo, emotions: NDArray[Any]) -> None:
+    there = set(emotions)
+    missing = [name for name in info.classes if name not in there]
+    other = sorted(there - set(info.classes))
+    if missing or other:
+        wrong = (
+            f"the corpus has no clip of {_listed(missing)}"
+            if missing
+            else f"nothing is said of {_listed(other)}: leave these clips out"
+        )
+        raise ValueError(f"{info.name} is published on {_listed(info.classes)}; {wrong}.")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def _copy_before_split(
+    pipeline: Any, X: Any, y: NDArray[Any], split: PublishedSplit, seed: int
+) -> tuple[Any, NDArray[Any], NDArray[np.intp]]:
+    """Make the copies of all clips; tell of each row which one it was made of."""
+    rate = next(iter(sample_rates(pipeline).values()), 16000)
+    augmenter = WaveformAugmenter(
+        make_transforms(cast(Any, split.copies)),
+        keep_original=split.keep_original,
+        sample_rate=rate,
+        random_state=seed,
+    )
+    X, y = augmenter.fit_resample(X, y)
+    return X, np.asarray(y), np.asarray(augmenter.sample_indices_)
+
+
+def _say_what_is_shared(
+    info: RecipeInfo,
+    frame: pd.DataFrame,
+    rows: NDArray[np.intp],
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
+) -> str:
+    shared = []
+    if "speaker" in frame.columns:
+        speakers = np.asarray(frame["speaker"], dtype=str)
+        heard = np.isin(speakers[test], speakers[train])
+        shared.append(f"the speakers of {heard.sum()} of {len(test)} tested clips are trained on")
+    leaked = int(np.isin(rows[test], rows[train]).sum())
+    if leaked:
+        shared.append(
+            f"copies of {leaked} of them" if shared else f"copies of {leaked} tested clips"
+        )
+    told = ", and ".join(shared) + (" are, too" if leaked and len(shared) > 1 else "")
+    return (
+        f"{info.name} is split as published: {told or 'by clip'}. The score says little of voices "
+        "never heard; compare the protocol 'speaker'."
+    )
+
+
+def _with_validation(
+    info: RecipeInfo, pipeline: BaseEstimator, protocol: str, seed: int
+) -> BaseEstimator:
+    published = info.split if protocol == AS_PUBLISHED else None
+    size = info.validation_size if published is None else published.validation_size
+    if not size:
+        return pipeline
+    by = "speaker" if published is None else None
+    return ValidationHoldout(pipeline, size=size, groups=by, random_state=seed)

@@ -1,0 +1,277 @@
+"""A run is computed fold by fold, and no fold twice."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
+from sklearn.utils._param_validation import validate_params
+from sklearn.utils.parallel import Parallel, delayed
+
+from .._utils._progress import track
+from .._utils._warnings import repeat_warnings
+from ..model_selection._evaluation import run_fold
+from ._prepare import PreparedRun
+from ._provenance import command, machine, versions, without_folders
+from ._results import ResultsFile, plain
+
+# Warnings of a fold that its line keeps.
+_WARNINGS_KEPT = 5
+_DIGITS_OF_PROBABILITIES = 4
+# No process has this id: all warnings of a fold are recorded, wherever it runs.
+_NO_PROCESS = -1
+
+
+@validate_params(
+    {
+        "run": [PreparedRun],
+        "path": [str, os.PathLike],
+        "n_jobs": [Integral, None],
+        "probabilities": ["boolean"],
+        "verbose": ["verbose"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def compute_run(
+    run: PreparedRun,
+    path: str | os.PathLike[str],
+    *,
+    n_jobs: int | None = None,
+    probabilities: bool = True,
+    verbose: int = 0,
+) -> dict[int, str]:
+    """Compute the folds of a run that a file of results does not hold yet.
+
+    Each finished fold is a line of the file at once: whatever happens later, it is kept, and not
+    computed again.
+
+    Parameters
+    ----------
+    run : PreparedRun
+        What `prepare_run` made.
+
+    path : path-like
+        File of results, JSON lines; made if it is not there. Several processes may append to it.
+
+    n_jobs : int, default=None
+        Number of folds that run at once, in processes. ``None`` means 1 unless in a
+        :func:`joblib.parallel_config` context, ``-1`` means all cores. Nets use all cores by
+        themselves: their folds run one after the other.
+
+    probabilities : bool, default=True
+        Whether lines hold the probability of each emotion, where there is one.
+
+    verbose : int, default=0
+        Above 0, a progress bar is shown on the error stream.
+
+    Returns
+    -------
+    errors : dict of int to str
+        Folds that failed, and why. They are tried again the next time.
+
+    Raises
+    ------
+    OSError
+        If a line cannot be written.
+
+    Warns
+    -----
+    SerskWarning
+        What the folds had to say, once a kind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sersk.datasets import make_emotional_speech
+    >>> from sersk.recipes import compute_run, load_runs, prepare_run
+    >>> corpus = make_emotional_speech(n_speakers=2, n_sentences=1, random_state=0)
+    >>> run = prepare_run("svm_functionals", corpus, options={"n_mfcc": 13})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     compute_run(run, f"{folder}/results.jsonl")
+    ...     results = load_runs(f"{folder}/results.jsonl", [corpus])
+    {}
+    >>> results[0].folds["n_test"].tolist()
+    [12, 12]
+    """
+    results = ResultsFile(path).refresh()
+    n_left = len(run.folds) - len(results.folds.get(run.key, {}))
+    done = track(
+        compute_folds(run, results, n_jobs=n_jobs, probabilities=probabilities),
+        total=n_left,
+        description=f"{run.protocol} split",
+        show=bool(verbose),
+    )
+    outcomes = list(done)
+    said = [warning for outcome in outcomes for warning in outcome.warnings]
+    unreadable = {path: why for outcome in outcomes for path, why in outcome.unreadable.items()}
+    repeat_warnings(said, unreadable, where="the result's 'unreadable'", stacklevel=3)
+    return {outcome.fold: outcome.error for outcome in outcomes if outcome.error is not None}
+
+
+def compute_folds(
+    run: PreparedRun,
+    results: ResultsFile,
+    *,
+    n_jobs: int | None,
+    probabilities: bool = True,
+) -> Iterator[Bunch]:
+    """Compute the folds that are missing, and append each as it comes.
+
+    Parameters
+    ----------
+    run : PreparedRun
+        What `prepare_run` made.
+    results : ResultsFile
+        Refreshed.
+    n_jobs : int or None
+        Folds at once.
+    probabilities : bool, default=True
+        Whether lines hold them.
+
+    Yields
+    ------
+    outcome : Bunch
+        ``fold``, ``error`` (None where there is none), ``unreadable`` and ``warnings``.
+    """
+    missing = [
+        number for number in range(len(run.folds)) if number not in results.folds.get(run.key, {})
+    ]
+    if not missing:
+        return
+    common = _common_part(run)
+    leaked = run.n_leaked
+    who = run.groups if "speaker" in run.groups.columns else None
+    # Drawn as they are needed, while the list of what is missing gets shorter.
+    jobs = (
+        delayed(_run_or_tell)(number, run.estimator, run.X, run.y, *run.folds[number], who)
+        for number in tuple(missing)
+    )
+    at_once = Parallel(
+        n_jobs=1 if trains_net(run.estimator) else n_jobs, return_as="generator_unordered"
+    )
+    failed_here = None
+    try:
+        for outcome in at_once(jobs):
+            line = {**common, **_line(run, outcome, probabilities)}
+            if outcome.error is None:
+                line["n_leaked"] = leaked[outcome.fold]
+            results.append(line)
+            missing.remove(outcome.fold)
+            yield outcome
+    except (OSError, KeyboardInterrupt, GeneratorExit):
+        raise
+    except Exception as error:  # noqa: BLE001 - a worker that the system killed, for one
+        failed_here = f"{type(error).__name__}: {error}"
+    for number in missing if failed_here is not None else ():
+        lost = Bunch(fold=number, error=failed_here, warnings=[], unreadable={}, seconds=0.0)
+        results.append({**common, **_line(run, lost, probabilities)})
+        yield lost
+
+
+def trains_net(estimator: BaseEstimator) -> bool:
+    """Tell whether an estimator is trained in epochs, on all cores.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Pipeline, or what holds one.
+
+    Returns
+    -------
+    trains_net : bool
+        Whether a parameter of it says how many epochs.
+    """
+    return any(name.rpartition("__")[2] == "max_epochs" for name in estimator.get_params(deep=True))
+
+
+def _run_or_tell(
+    number: int,
+    estimator: BaseEstimator,
+    X: Any,
+    y: NDArray[Any],
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
+    who: pd.DataFrame | None,
+) -> Bunch:
+    """Compute a fold; an error becomes part of the outcome."""
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    clock = time.perf_counter()
+    try:
+        outcome = run_fold(number, estimator, X, y, train, test, _NO_PROCESS, who)
+        outcome.error = None
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other folds go on
+        outcome = Bunch(
+            fold=number,
+            error=f"{type(error).__name__}: {error}",
+            warnings=[],
+            unreadable={},
+            seconds=time.perf_counter() - clock,
+        )
+    outcome.started = started
+    return outcome
+
+
+def _common_part(run: PreparedRun) -> dict[str, Any]:
+    """Write down what all folds of a run share."""
+    key = run.key
+    return {
+        "recipe": key.recipe,
+        "corpus": key.corpus,
+        "fingerprint": key.fingerprint,
+        "protocol": key.protocol,
+        "seed": key.seed,
+        "n_splits": key.n_splits,
+        "options": plain(run.options),
+        "condition": run.condition,
+        "corpora": run.corpora,
+        "n_folds": len(run.folds),
+        "n_rows": len(run.rows),
+        "classes": np.unique(run.y).tolist(),
+        "versions": versions(),
+        "machine": machine(),
+        "command": command(),
+    }
+
+
+def _line(run: PreparedRun, outcome: Bunch, probabilities: bool) -> dict[str, Any]:
+    """Write down a fold; nothing in it tells where files lie."""
+    said = [f"{kind.__name__}: {message}" for kind, message in outcome.warnings]
+    line: dict[str, Any] = {
+        "fold": outcome.fold,
+        "seconds": round(outcome.seconds, 3),
+        "started": outcome.get("started"),
+        "warnings": [
+            without_folders(text, run.folders) for text in [*run.notes, *said][:_WARNINGS_KEPT]
+        ],
+    }
+    if outcome.error is not None:
+        return {**line, "error": without_folders(outcome.error, run.folders)}
+    classes = np.unique(run.y)
+    shares = None
+    if probabilities and outcome.probabilities is not None:
+        whole = outcome.probabilities.reindex(columns=classes, fill_value=0.0)
+        shares = whole.to_numpy(dtype=np.float64).round(_DIGITS_OF_PROBABILITIES)
+    return plain(  # type: ignore[no-any-return]
+        {
+            **line,
+            "n_train": outcome.n_train,
+            "rows": run.rows[outcome.test],
+            "true": np.searchsorted(classes, outcome.true),
+            "predicted": np.searchsorted(classes, np.asarray(outcome.predicted, dtype=str)),
+            "probabilities": shares,
+            "history": outcome.history,
+            "unreadable": {
+                without_folders(path, run.folders): without_folders(why, run.folders)
+                for path, why in outcome.unreadable.items()
+            },
+        }
+    )
