@@ -182,6 +182,7 @@ def main() -> None:
                         temporary.write_text(json.dumps(fold), encoding="utf-8")
                     print(path.name, fold["seconds"], "s", flush=True)
                 write_page(corpora, options.seeds, n_folds)
+    write_page(corpora, options.seeds, n_folds)
 
 
 if __name__ == "__main__":

@@ -196,7 +196,7 @@ def test_a_full_disk_leaves_no_half_file(corpus_csv, tmp_path, monkeypatch, caps
     assert "No space left" in captured.err
     # The folds are kept, too: the same command has nothing to compute again.
     assert sorted(os.listdir(out)) == [
-        "confusion_matrices.png", "predictions.csv", "results.jsonl",
+        "confusion_matrices.png", "folds.jsonl", "predictions.csv",
     ]  # fmt: skip
 
 

@@ -283,7 +283,7 @@ def _events(
 
     from ..recipes import prepare_run
     from ..recipes._matrix import decoded
-    from ..recipes._runs import compute_folds
+    from ..recipes._runs import compute_folds, refuse_other_folds
 
     for cell in cells:
         plan.results.refresh()  # another process may work on the same matrix
@@ -305,6 +305,7 @@ def _events(
                     options=decoded(cell.options),
                     memory=store,
                 )
+            refuse_other_folds(run, plan.results)
         except ValueError as error:
             state["failed"].append(f"{key}: {error}")
             continue

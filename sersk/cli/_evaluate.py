@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 _PROTOCOLS = ("random", "text", "speaker", "speaker+text", "corpus")
 _AS_PUBLISHED = "as-published"
-_RESULTS = "results.jsonl"
+# Not the file of ``sersk benchmark``: this one is removed at the end.
+_RESULTS = "folds.jsonl"
 
 # A word that TOML would want in quotes, which the shell has taken away.
 _BARE_WORD = re.compile(r"[A-Za-z_][\w.+-]*")
@@ -222,6 +223,9 @@ def evaluate(
         protocols = tuple(name for name in protocols if name != "all")
     loading = recipe_info(recipe).loading if _AS_PUBLISHED in protocols else {}
     bunch, name = load_corpora(corpora, roots, seeds[0], loading=loading)
+    if set(loading) & set(bunch.frame.columns) and set(protocols) != {_AS_PUBLISHED}:
+        taken = ", ".join(f"{option}={value}" for option, value in loading.items())
+        say(f"All protocols are scored on the clips of the source of {recipe}: {taken}.", as_json)
     _evaluate(
         bunch, name, recipe, options, protocols, n_splits, seeds, n_jobs, memory, out,
         None if out is None else out / _RESULTS, report, as_json,

@@ -20,6 +20,11 @@ from ..metrics import (
 
 _NEEDED = ("protocol", "predictions", "scores", "per_class", "confusion", "confused_pairs")
 _SUMMARY = ("scores", "per_class", "per_speaker", "confusion", "confused_pairs")
+# Runs of which these are the same differ in their seed alone. The number of folds and the state of
+# the corpus count as well: a file of results may hold the same system with others.
+_TOLD_APART_BY = (
+    "condition", "recipe", "corpus", "protocol", "options", "n_splits", "fingerprint",
+)  # fmt: skip
 
 # What a corpus may tell of its speakers, and how it is headed.
 _TRAITS = {"sex": "sex", "age": "age group", "ethnicity": "ethnicity", "race": "race"}
@@ -40,8 +45,8 @@ def gather_groups(runs: Sequence[Mapping[str, Any]], corpora: Mapping[str, Any])
     Returns
     -------
     groups : list of Bunch
-        One for each condition, recipe, corpus, protocol and options, in the order in which they
-        first come; conditions one after the other.
+        One for each condition, recipe, corpus and its state, protocol, options and number of folds,
+        in the order in which they first come; conditions one after the other.
 
     Raises
     ------
@@ -53,10 +58,7 @@ def gather_groups(runs: Sequence[Mapping[str, Any]], corpora: Mapping[str, Any])
     by_key: dict[tuple[str, ...], list[tuple[int, Mapping[str, Any]]]] = {}
     for number, run in enumerate(runs):
         check_run(number, run)
-        key = tuple(
-            json.dumps(to_plain(run.get(name)), sort_keys=True)
-            for name in ("condition", "recipe", "corpus", "protocol", "options")
-        )
+        key = tuple(json.dumps(to_plain(run.get(name)), sort_keys=True) for name in _TOLD_APART_BY)
         by_key.setdefault(key, []).append((number, run))
     for members in by_key.values():
         _refuse_twins(members)

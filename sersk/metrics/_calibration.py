@@ -16,6 +16,9 @@ Strategy = Literal["quantile", "uniform"]
 # Probabilities that were rounded for a file still sum to about 1.
 _SUM_TOLERANCE = 0.01
 
+# A classifier that computes exp(log p) may give a rounding error more than 1.
+_ROUNDING = 1e-6
+
 # Emotions that a message names.
 _NAMES_SHOWN = 10
 
@@ -260,7 +263,10 @@ def _check_rows(values: NDArray[np.float64]) -> None:
     sums = values.sum(axis=1)
     for wrong, problem in (
         (np.isnan(values).any(axis=1), "holds NaN: leave clips out that have no probabilities"),
-        (((values < 0) | (values > 1)).any(axis=1), "holds a number outside [0, 1]"),
+        (
+            ((values < -_ROUNDING) | (values > 1 + _ROUNDING)).any(axis=1),
+            "holds a number outside [0, 1]",
+        ),
         (np.abs(sums - 1) > _SUM_TOLERANCE, "sums to {:.4g}, not 1: scores are no probabilities"),
     ):
         if wrong.any():

@@ -336,6 +336,7 @@ def unreadable_files(fitted: Any) -> dict[str, str]:
     found = dict(getattr(fitted, "failed_", {}))
     inner = [step for _, step in getattr(fitted, "steps", [])]
     inner += [getattr(fitted, name, None) for name in ("best_estimator_", "estimator_")]
+    inner += list(getattr(fitted, "estimators_", []))
     for step in inner:
         if step is not None:
             found.update(unreadable_files(step))

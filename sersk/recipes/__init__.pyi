@@ -5,6 +5,7 @@ from ._classical import (
     svm_functionals_by_speaker,
 )
 from ._cnn_bilstm import cnn_bilstm_182
+from ._ensembles import crnn_svm_ensemble, crnn_svm_ensemble_by_speaker
 from ._four_corpora import cnn_mfcc_chroma, cnn_mfcc_four_corpora, improved_lstm, lstm_mfcc_chroma
 from ._plain_cnns import conv1d_time_domain, conv2d_mel
 from ._prepare import PreparedRun, prepare_run
@@ -26,6 +27,8 @@ __all__ = [
     "compute_run",
     "conv1d_time_domain",
     "conv2d_mel",
+    "crnn_svm_ensemble",
+    "crnn_svm_ensemble_by_speaker",
     "gradient_boosting_functionals",
     "improved_lstm",
     "incomplete_runs",

@@ -231,7 +231,7 @@ def gradient_boosting_functionals(
     >>> pipeline.predict_proba(corpus.data[:2]).shape
     (2, 6)
     """
-    chain = _wide_chain(
+    chain = wide_chain(
         sample_rate=sample_rate,
         duration=duration,
         n_fft=n_fft,
@@ -356,7 +356,7 @@ def svm_functionals_by_speaker(
     >>> pipeline.predict(corpus.data).shape
     (24,)
     """
-    chain = _wide_chain(
+    chain = wide_chain(
         sample_rate=sample_rate,
         duration=duration,
         n_fft=n_fft,
@@ -381,19 +381,40 @@ def svm_functionals_by_speaker(
     )
 
 
-def _wide_chain(
+def wide_chain(
     *,
     sample_rate: int,
-    duration: float | None,
-    n_fft: int,
-    hop_length: int,
-    n_mels: int,
-    n_mfcc: int,
-    statistics: Sequence[str],
     on_error: Literal["raise", "nan"],
     n_jobs: int | None,
+    duration: float | None = None,
+    n_fft: int = 1024,
+    hop_length: int = 256,
+    n_mels: int = 64,
+    n_mfcc: int = 20,
+    statistics: Sequence[str] = DEFAULT_STATISTICS,
 ) -> Chain:
-    """From clips to statistics of the wide stack: the same for all, so that a store is shared."""
+    """From clips to statistics of the wide stack: the same for all, so that a store is shared.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In Hz.
+    on_error : {"raise", "nan"}
+        What becomes of an unreadable file.
+    n_jobs : int or None
+        Threads.
+    duration : float, default=None
+        Longest part of a clip that is kept, in seconds.
+    n_fft, hop_length, n_mels, n_mfcc : int
+        See :class:`sersk.feature_extraction.FrameFeatures`.
+    statistics : sequence of str, default=DEFAULT_STATISTICS
+        See :class:`sersk.feature_extraction.Functionals`.
+
+    Returns
+    -------
+    chain : sklearn.pipeline.Pipeline
+        With the steps ``read``, ``frames`` and ``functionals``.
+    """
     reader = AudioReader(
         sample_rate=sample_rate, duration=duration, on_error=on_error, n_jobs=n_jobs
     )

@@ -196,26 +196,32 @@ class Matrix:
         known: dict[tuple[Any, ...], int] = {}
         n_folds = {}
         for cell in self.cells:
-            # Folds do not depend on the recipe, but for the clips that it chooses.
-            info = recipe_info(cell.recipe)
             what = (cell.corpus, cell.protocol, cell.n_splits, cell.recipe, cell.options)
             if what not in known:
-                make_recipe(cell.recipe, **decoded(cell.options))
-                corpus = self.corpus_of(cell)
-                rows, emotions = choose_clips(info, corpus, cell.protocol)
-                folds_of = (cell.corpus, cell.protocol, cell.n_splits, tuple(info.emotions.items()),
-                            info.corpora)  # fmt: skip
-                if cell.protocol == AS_PUBLISHED:
-                    known[folds_of] = 1
-                elif folds_of not in known:
-                    splitter = ProtocolSplit(
-                        cell.protocol, n_splits=cell.n_splits, random_state=cell.seed
-                    )
-                    frame = corpus.frame.iloc[rows]
-                    known[folds_of] = sum(1 for _ in splitter.split(frame, emotions, frame))
-                known[what] = known[folds_of]
+                try:
+                    known[what] = self._count_folds(cell, known)
+                except ValueError as error:
+                    raise ValueError(
+                        f"{cell.recipe} on {self.name_of(cell)}, {cell.protocol}: {error}"
+                    ) from error
             n_folds[cell] = known[what]
         return n_folds
+
+    def _count_folds(self, cell: Cell, known: dict[tuple[Any, ...], int]) -> int:
+        info = recipe_info(cell.recipe)
+        make_recipe(cell.recipe, **decoded(cell.options))
+        corpus = self.corpus_of(cell)
+        rows, emotions = choose_clips(info, corpus, cell.protocol)
+        if cell.protocol == AS_PUBLISHED:
+            return 1
+        # Folds do not depend on the recipe, but for the clips that it chooses.
+        folds_of = (cell.corpus, cell.protocol, cell.n_splits, tuple(info.emotions.items()),
+                    info.corpora)  # fmt: skip
+        if folds_of not in known:
+            splitter = ProtocolSplit(cell.protocol, n_splits=cell.n_splits, random_state=cell.seed)
+            frame = corpus.frame.iloc[rows]
+            known[folds_of] = sum(1 for _ in splitter.split(frame, emotions, frame))
+        return known[folds_of]
 
 
 def _loads_otherwise(entry: CorpusEntry, option: str, value: Any) -> bool:

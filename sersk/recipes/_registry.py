@@ -22,6 +22,7 @@ from ._classical import (
     svm_functionals_by_speaker,
 )
 from ._cnn_bilstm import cnn_bilstm_182
+from ._ensembles import crnn_svm_ensemble, crnn_svm_ensemble_by_speaker
 from ._four_corpora import (
     cnn_mfcc_chroma,
     cnn_mfcc_four_corpora,
@@ -154,6 +155,8 @@ _INFOS = (
     RecipeInfo(function=svm_functionals),
     RecipeInfo(function=gradient_boosting_functionals),
     RecipeInfo(function=svm_functionals_by_speaker, by_speaker=True),
+    RecipeInfo(function=crnn_svm_ensemble),
+    RecipeInfo(function=crnn_svm_ensemble_by_speaker, by_speaker=True),
     RecipeInfo(
         function=cnn_gru_attention,
         source=_FIRST,

@@ -82,6 +82,8 @@ def compute_run(
     ------
     OSError
         If a line cannot be written.
+    ValueError
+        If the file holds folds of this run that test other clips than its folds do now.
 
     Warns
     -----
@@ -103,6 +105,7 @@ def compute_run(
     [12, 12]
     """
     results = ResultsFile(path).refresh()
+    refuse_other_folds(run, results)
     n_left = len(run.folds) - len(results.folds.get(run.key, {}))
     done = track(
         compute_folds(run, results, n_jobs=n_jobs, probabilities=probabilities),
@@ -115,6 +118,31 @@ def compute_run(
     unreadable = {path: why for outcome in outcomes for path, why in outcome.unreadable.items()}
     repeat_warnings(said, unreadable, where="the result's 'unreadable'", stacklevel=3)
     return {outcome.fold: outcome.error for outcome in outcomes if outcome.error is not None}
+
+
+def refuse_other_folds(run: PreparedRun, results: ResultsFile) -> None:
+    """See that finished folds were cut as they are now: two ways of cutting must not be mixed.
+
+    Parameters
+    ----------
+    run : PreparedRun
+        What `prepare_run` made.
+    results : ResultsFile
+        Refreshed.
+
+    Raises
+    ------
+    ValueError
+        If one was not, as after sentences were named otherwise, or with another scikit-learn.
+    """
+    for number, fold in results.folds.get(run.key, {}).items():
+        now = run.rows[run.folds[number][1]] if number < len(run.folds) else []
+        if fold.n_folds != len(run.folds) or not np.array_equal(fold.test, now):
+            raise ValueError(
+                f"Fold {number} of {run.key} in {str(results.path)!r} tests other clips than it "
+                "does now: sentences or corpora of the clips, or scikit-learn, are others. Remove "
+                "its lines, or choose another file."
+            )
 
 
 def compute_folds(

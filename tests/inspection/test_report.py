@@ -414,6 +414,15 @@ def test_runs_with_other_options_are_other_systems(tmp_path):
     assert "svm, speaker split, C=1" in page.find("details", data_run="run-2")[0].text
 
 
+@pytest.mark.parametrize(("name", "values"), [("n_splits", (3, 5)), ("fingerprint", ("a", "b"))])
+def test_runs_on_other_folds_are_no_twins(tmp_path, name, values):
+    # A file of results may hold the same system with other folds, or on another state of a corpus.
+    runs = [make_run(seed, seed=0, recipe="svm", **{name: value}) for seed, value in
+            enumerate(values)]  # fmt: skip
+    _, document = write(tmp_path, runs)
+    assert [result["seeds"] for result in document["results"]] == [[0], [0]]
+
+
 def test_one_system_under_two_conditions_is_reported_apart(tmp_path):
     runs = [make_run(draw, recipe="svm", condition=it) for draw, it in enumerate((KNOWN, STRANGER))]
     page, document = write(tmp_path, [*runs, make_run(2, recipe="other", condition=KNOWN)])

@@ -111,6 +111,13 @@ def test_rounded_probabilities_and_numbers_as_labels_are_fine(rng):
     assert calibration_error(pd.Series(y_true, index=y_true), probabilities, n_bins=5) == exact
 
 
+def test_a_rounding_error_more_than_one_is_fine():
+    # Blended by weights that sum to 1 but for rounding, as in double and in single precision.
+    for excess in (np.finfo(np.float64).eps, np.finfo(np.float32).eps):
+        probabilities = [[1 + excess, -excess], [0.0, 1.0]]
+        assert calibration_error(["a", "b"], probabilities, ["a", "b"]) < 1e-6
+
+
 GOOD = [[0.6, 0.4], [0.3, 0.7]]
 
 

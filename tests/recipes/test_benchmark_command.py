@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -9,13 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from sersk import cli
-from sersk.recipes import _estimate, load_runs
+from sersk.recipes import _estimate, _registry, load_runs, recipe_info
 
 TOY = Path(__file__).with_name("toy_recipes.py")
 TIMEOUT = 120
@@ -289,10 +291,10 @@ def evaluate(*arguments):
 def test_a_killed_evaluation_goes_on(place, toys, capsys):
     arguments = evaluate("--protocol", "random", "--protocol", "speaker", "--out", "out")
     killed = start(place, *arguments, slow=0.05)
-    wait_for_lines(killed, place / "out" / "results.jsonl", 6)
+    wait_for_lines(killed, place / "out" / "folds.jsonl", 6)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate(timeout=TIMEOUT)
-    there = n_lines(place / "out" / "results.jsonl")
+    there = n_lines(place / "out" / "folds.jsonl")
     toys.unlink()
     assert run(capsys, *arguments)[0] == 0
     assert len(toys.read_text().splitlines()) == 10 - there
@@ -303,6 +305,42 @@ def test_a_killed_evaluation_goes_on(place, toys, capsys):
     assert run(capsys, *arguments)[0] == 0
     assert len(toys.read_text().splitlines()) == 10
     assert sorted(os.listdir(place / "out")) == finished
+
+
+@pytest.mark.usefixtures("toys")
+def test_an_evaluation_leaves_the_results_of_a_benchmark(place, capsys):
+    (place / "matrix.toml").write_text(
+        MATRIX.replace(', "toy_classical"', "").replace("seeds = [0, 1]", "").replace(
+            "[corpora.studio]", "[corpora.corpus]").replace('["studio"]', '["corpus"]').replace(
+            '[corpora.both]\nparts = ["studio", "street"]\n', "")
+    )  # fmt: skip
+    assert run(capsys, *BENCHMARK, "--out", "out")[0] == 0
+    before = (place / "out" / "results.jsonl").read_bytes()
+    assert run(capsys, *evaluate("--out", "out"))[0] == 0
+    assert (place / "out" / "results.jsonl").read_bytes() == before
+
+
+def test_protocols_beside_a_published_split_say_what_they_are_scored_on(
+    place, toys, capsys, monkeypatch
+):
+    for channel in ("01", "02"):
+        for actor in ("01", "02"):
+            for take, emotion in product(("01", "02", "03"), ("03", "04", "05")):
+                name = f"03-{channel}-{emotion}-01-01-{take}-{actor}.wav"
+                shutil.copy(next((place / "studio").glob("*.wav")), place / "street" / name)
+    info = dataclasses.replace(
+        recipe_info("toy"), corpora=("ravdess",), emotions={}, classes=(),
+        loading={"channel": "all"},
+    )  # fmt: skip
+    monkeypatch.setitem(_registry._RECIPES, "toy", info)
+    arguments = ("evaluate", "--corpus", "ravdess", "--root", "street", "--recipe", "toy",
+                 "--n-jobs", 1, "--protocol", "as-published")  # fmt: skip
+    said = "All protocols are scored on the clips of the source of toy: channel=all."
+    status, captured = run(capsys, *arguments, "--protocol", "speaker")
+    assert status == 0, captured.err
+    assert said in captured.out + captured.err
+    _, captured = run(capsys, *arguments)
+    assert said not in captured.out + captured.err
 
 
 def test_several_seeds_options_and_a_report(place, toys, capsys):
@@ -371,4 +409,4 @@ def test_an_evaluation_that_fails(place, toys, capsys, monkeypatch):
     assert status == 1
     assert "toy on corpus, speaker, seed 0, fold 0: RuntimeError: no luck" in captured.err
     assert "(And 4 more.)" in captured.err
-    assert os.listdir(place / "out") == ["results.jsonl"]
+    assert os.listdir(place / "out") == ["folds.jsonl"]

@@ -92,7 +92,7 @@ def test_no_file(tmp_path):
     ("recipe", "corpus", "protocol", "message"),
     [
         ("toy", "studio", "as-published", "studio and street together; street is missing"),
-        ("toy", "studio", "corpus", "same corpus"),
+        ("toy", "studio", "corpus", "^toy on studio, corpus: All clips have the same corpus"),
         ("svm_functionals", "studio", "as-published", "no published split"),
     ],
 )

@@ -7,20 +7,24 @@ import inspect
 import numpy as np
 import pytest
 from imblearn.pipeline import Pipeline
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import cross_validate
 
 import sersk.recipes
 from sersk.exceptions import UnreadableAudioWarning
-from sersk.model_selection import ProtocolSplit
+from sersk.model_selection import ProtocolSplit, evaluate_protocol
 from sersk.recipes import list_recipes, make_recipe, recipe_info, svm_functionals
+
+# Enough to run, and no more.
+SMALL = {"n_nets": 2, "max_epochs": 1, "filters": (4, 4, 4, 4), "copies": 1}
 
 
 # The published ones are looked at in test_published.py.
 @pytest.mark.parametrize("name", [name for name in list_recipes() if not recipe_info(name).source])
 def test_every_recipe(name, written_corpus):
-    pipeline = make_recipe(name)
+    known = inspect.signature(getattr(sersk.recipes, name)).parameters
+    pipeline = make_recipe(name, **{key: SMALL[key] for key in SMALL if key in known})
     assert isinstance(pipeline, Pipeline)
     assert not any(isinstance(step, Pipeline) for _, step in pipeline.steps)
     first, second = (
@@ -102,3 +106,39 @@ def test_unreadable_files(written_corpus):
 def test_unknown_recipe(name, hint):
     with pytest.raises(ValueError, match=f"no recipe '{name}'{hint}"):
         make_recipe(name)
+
+
+@pytest.mark.parametrize("name", ["crnn_svm_ensemble", "crnn_svm_ensemble_by_speaker"])
+def test_members_of_the_ensemble(name, written_corpus):
+    pipeline = make_recipe(name, **SMALL, svm_share=0.4, random_state=3)
+    pipeline.fit(written_corpus.data, written_corpus.target)
+    vote = pipeline["vote"]
+    members = [member.predict_proba(written_corpus.data) for member in vote.estimators_]
+    assert_allclose(
+        pipeline.predict_proba(written_corpus.data),
+        0.3 * members[0] + 0.3 * members[1] + 0.4 * members[2],
+    )
+    # Nets that are the same would have nothing to vote about.
+    assert np.abs(members[0] - members[1]).max() > 1e-3
+    by_speaker = recipe_info(name).by_speaker
+    kinds = {type(member["features"]).__name__ for member in vote.estimators_}
+    assert kinds == {"SpeakerNormalizer" if by_speaker else "PerClip"}
+
+
+@pytest.mark.filterwarnings("ignore::sersk.exceptions.ClipCutWarning")
+def test_unreadable_files_are_named_by_the_ensemble(written_corpus):
+    table = written_corpus.data.copy()
+    table.loc[0, "path"] = "gone.wav"
+    with pytest.warns(UnreadableAudioWarning):
+        result = evaluate_protocol(
+            make_recipe("crnn_svm_ensemble", **SMALL), table, written_corpus.target, n_splits=2
+        )
+    assert list(result.unreadable) == ["gone.wav"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), [({"n_nets": 0}, "n_nets=0"), ({"svm_share": 1.0}, "svm_share=1.0")]
+)
+def test_ensembles_that_nobody_wants(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        make_recipe("crnn_svm_ensemble", **wrong)

@@ -112,6 +112,18 @@ def test_other_runs_are_not_mixed_up(studio, street, tmp_path, toys):
         }
 
 
+def test_folds_that_were_cut_otherwise_are_not_mixed_in(studio, tmp_path, toys):
+    path = tmp_path / "results.jsonl"
+    compute_run(prepare_run("toy", studio, protocol="text"), path)
+    frame = studio.frame.assign(sentence=[f"t{row % 3}" for row in range(len(studio.frame))])
+    renamed = make_corpus_bunch(frame, descr=studio.DESCR)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"Fold 0 of toy on studio, text, .* other clips"):
+        compute_run(prepare_run("toy", renamed, protocol="text"), path)
+    assert path.read_bytes() == before
+    compute_run(prepare_run("toy", renamed, protocol="speaker"), path)
+
+
 @pytest.fixture
 def three_lines(studio, tmp_path, toys):
     path = tmp_path / "results.jsonl"
