@@ -100,6 +100,11 @@ class BenchmarkTables:
                 )  # fmt: skip
             console.print(shown)
         console.print("In percent. Interval: 95 %, speakers resampled.", style="dim")
+        if (self._table.groupby("corpus")["n_emotions"].nunique() > 1).any():
+            console.print(
+                "Some recipes take two emotions of a corpus for one, as their source does: scores "
+                "over different numbers of emotions (table.md) do not compare."
+            )
 
     def finish(self, results: ResultsFile, report: bool) -> None:
         """Write all that there is to write, the report included if it is wanted."""
@@ -123,7 +128,7 @@ def _as_markdown(table: pd.DataFrame, title: str) -> str:
     """Write the table for people, a part for each condition."""
     headings = (
         "recipe", "corpus", "protocol", "seeds", "UAR", "95 % interval", "by seed", "accuracy",
-        "macro F1", "published", "min a seed",
+        "macro F1", "published", "min a seed", "emotions",
     )  # fmt: skip
     lines = [f"# {title}", ""]
     for condition, part in table.groupby("condition", sort=False):
@@ -146,13 +151,15 @@ def _as_markdown(table: pd.DataFrame, title: str) -> str:
                 f"{100 * row['f1_macro']:.1f}",
                 _say_published(row),
                 f"{row['minutes']:.2f}",
+                str(row["n_emotions"]),
             ]
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         lines.append("")
     lines += [
         "In percent. UAR: mean recall of the emotions, over seeds; its interval comes from the",
         "predictions of all seeds, speakers resampled. Published: what the source reports, under",
-        "its own split (as-published), in which speakers stand on both sides.",
+        "its own split (as-published), in which speakers stand on both sides. Emotions: how many",
+        "are told apart; scores over different numbers do not compare.",
         "",
     ]
     return "\n".join(lines)

@@ -292,6 +292,7 @@ def _evaluate(
         "command": shlex.join(["sersk", *sys.argv[1:]]),
         "corpus": describe_corpus(corpus, name),
         "recipe": recipe,
+        "condition": runs[0].condition,
         "options": options,
         "seed": seeds[0],
         "seeds": list(dict.fromkeys(seeds)),

@@ -74,6 +74,8 @@ def print_results(document: dict[str, Any], results: list[Bunch]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from ..recipes._prepare import SINGLE_CLIP
+
     corpus = document["corpus"]
     # Labels and names are data: brackets in them are not markup.
     console = Console(highlight=False, markup=False)
@@ -98,6 +100,11 @@ def print_results(document: dict[str, Any], results: list[Bunch]) -> None:
             f"{scores.loc['f1_macro', 'score']:.1f}",
         )
     console.print(table)
+    if document["condition"] != SINGLE_CLIP:
+        console.print(
+            f"With {document['condition']}: not to be compared with scores of single clips.\n",
+            style="bold",
+        )
     console.print(
         "In percent. UAR: mean recall of the emotions, and its 95 % interval (speakers\n"
         "resampled). Dropped: clips a fold that may stand in neither part.\n",

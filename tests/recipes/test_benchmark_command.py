@@ -308,6 +308,28 @@ def test_a_killed_evaluation_goes_on(place, toys, capsys):
 
 
 @pytest.mark.usefixtures("toys")
+def test_an_evaluation_tells_its_condition(place, capsys):
+    arguments = [it if it != "toy" else "toy_by_speaker" for it in evaluate("--out", "out")]
+    told = "With several clips of a speaker at hand: not to be compared"
+    assert told in run(capsys, *arguments)[1].out
+    document = json.loads((place / "out" / "results.json").read_text())
+    assert document["condition"] == "several clips of a speaker at hand"
+    assert told not in run(capsys, *evaluate())[1].out
+
+
+@pytest.mark.usefixtures("toys")
+def test_different_numbers_of_emotions_are_told(place, capsys, monkeypatch):
+    assert "different numbers" not in run(capsys, *BENCHMARK, "--out", "one")[1].out
+    info = dataclasses.replace(recipe_info("toy"), corpora=("studio",), published={},
+                               emotions={"sadness": "neutral"})  # fmt: skip
+    monkeypatch.setitem(_registry._RECIPES, "toy", info)
+    assert "different numbers" in run(capsys, *BENCHMARK, "--out", "two")[1].out
+    table = pd.read_csv(place / "two" / "table.csv").set_index("recipe")
+    assert table["n_emotions"].to_dict() == {"toy": 2, "toy_classical": 3}
+    assert "| 2 |" in (place / "two" / "table.md").read_text()
+
+
+@pytest.mark.usefixtures("toys")
 def test_an_evaluation_leaves_the_results_of_a_benchmark(place, capsys):
     (place / "matrix.toml").write_text(
         MATRIX.replace(', "toy_classical"', "").replace("seeds = [0, 1]", "").replace(
