@@ -24,7 +24,7 @@ _PACKAGES = (
     "skorch",
 )  # fmt: skip
 # What tells a clip from others, and by whom it is: columns of a frame.
-_TOLD_APART_BY = ("start", "stop", "emotion", "speaker")
+_TOLD_APART_BY = ("start", "stop", "emotion", "speaker", "sentence", "corpus")
 
 
 def versions() -> dict[str, str]:

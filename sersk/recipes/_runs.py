@@ -136,8 +136,8 @@ def refuse_other_folds(run: PreparedRun, results: ResultsFile) -> None:
         If one was not, as after sentences were named otherwise, or with another scikit-learn.
     """
     for number, fold in results.folds.get(run.key, {}).items():
-        now = run.rows[run.folds[number][1]] if number < len(run.folds) else []
-        if fold.n_folds != len(run.folds) or not np.array_equal(fold.test, now):
+        same = fold.n_folds == len(run.folds)
+        if not same or not np.array_equal(fold.test, run.rows[run.folds[number][1]]):
             raise ValueError(
                 f"Fold {number} of {run.key} in {str(results.path)!r} tests other clips than it "
                 "does now: sentences or corpora of the clips, or scikit-learn, are others. Remove "

@@ -161,9 +161,11 @@ def test_fingerprint_tells_corpora_apart_but_not_folders(two_folders, studio, tm
         but_for(studio, speaker=frame["speaker"].replace(frame["speaker"][0], "x")),
         but_for(studio, emotion=frame["emotion"].replace("anger", "fear")),
         but_for(studio, start=0.1),
+        but_for(studio, sentence="t9"),
+        but_for(studio, corpus="street"),
         make_corpus_bunch(frame.drop(columns="speaker"), descr=""),
     ]
-    assert len({whole, *map(corpus_fingerprint, others)}) == 7
+    assert len({whole, *map(corpus_fingerprint, others)}) == 9
 
 
 def test_fingerprint_of_waveforms(small_corpus):

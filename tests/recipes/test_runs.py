@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import platform
@@ -113,15 +114,27 @@ def test_other_runs_are_not_mixed_up(studio, street, tmp_path, toys):
 
 
 def test_folds_that_were_cut_otherwise_are_not_mixed_in(studio, tmp_path, toys):
+    """As another release of a library may cut them."""
     path = tmp_path / "results.jsonl"
-    compute_run(prepare_run("toy", studio, protocol="text"), path)
-    frame = studio.frame.assign(sentence=[f"t{row % 3}" for row in range(len(studio.frame))])
-    renamed = make_corpus_bunch(frame, descr=studio.DESCR)
+    run = prepare_run("toy", studio, protocol="text")
+    compute_run(run, path)
     before = path.read_bytes()
+    otherwise = dataclasses.replace(run, folds=run.folds[::-1])
+    assert otherwise.key == run.key
     with pytest.raises(ValueError, match=r"Fold 0 of toy on studio, text, .* other clips"):
-        compute_run(prepare_run("toy", renamed, protocol="text"), path)
+        compute_run(otherwise, path)
     assert path.read_bytes() == before
-    compute_run(prepare_run("toy", renamed, protocol="speaker"), path)
+
+
+def test_other_sentences_make_another_run(studio, tmp_path, toys):
+    path = tmp_path / "results.jsonl"
+    run = prepare_run("toy", studio, protocol="text")
+    compute_run(run, path)
+    frame = studio.frame.assign(sentence=[f"t{row % 3}" for row in range(len(studio.frame))])
+    renamed = prepare_run("toy", make_corpus_bunch(frame, descr=studio.DESCR), protocol="text")
+    assert renamed.key != run.key
+    compute_run(renamed, path)
+    assert len(path.read_text().splitlines()) == len(run.folds) + len(renamed.folds)
 
 
 @pytest.fixture
