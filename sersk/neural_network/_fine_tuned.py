@@ -72,8 +72,9 @@ class FineTunedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     Around a pipeline with samplers it takes the clip table. It can also stand as the last step of
     such a pipeline, and then both stages see the same resampled clips.
 
-    `fit` takes clips and emotions alone: neither stage is stopped early, ``patience`` has no effect,
-    and :class:`~sersk.model_selection.ValidationHoldout` can stand neither around it nor in it.
+    `fit` takes clips and emotions alone: neither stage is stopped early, ``patience`` is without
+    effect, and :class:`~sersk.model_selection.ValidationHoldout` can stand neither around it nor
+    in it.
 
     With the same ``random_state`` of the net, and of the samplers, it gives the same weights.
 
