@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import matplotlib
 import numpy as np
@@ -16,6 +17,11 @@ matplotlib.use("Agg")
 settings.register_profile("sersk", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("sersk")
 
+
+# Shells start what runs in the background deaf to Ctrl-C, and so would be the processes that tests
+# start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Public names that need a package of an optional extra, and that package.
 NEEDS = {"OpenSMILE": "opensmile", "VoiceQuality": "parselmouth"}

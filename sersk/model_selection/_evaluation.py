@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import balanced_accuracy_score
+from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, _safe_indexing, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from sklearn.utils.parallel import Parallel, delayed
@@ -281,10 +282,7 @@ def run_fold(
         fitted = clone(estimator).fit(_safe_indexing(X, train), y[train], **known)
         unreadable = unreadable_files(fitted)
         tested = _safe_indexing(X, test)
-        predicted = fitted.predict(tested)
-        probabilities = None
-        if hasattr(fitted, "predict_proba"):
-            probabilities = pd.DataFrame(fitted.predict_proba(tested), columns=fitted.classes_)
+        predicted, probabilities = _predict(fitted, tested)
         unreadable.update(unreadable_files(fitted))
     return Bunch(
         fold=number,
@@ -299,6 +297,21 @@ def run_fold(
         warnings=said,
         seconds=time.perf_counter() - started,
     )
+
+
+def _predict(fitted: Any, X: Any) -> tuple[NDArray[Any], pd.DataFrame | None]:
+    """Predict emotions and, where the classifier knows them, probabilities: `X` is read once."""
+    if isinstance(fitted, Pipeline):
+        for _, step in fitted.steps[:-1]:
+            if step not in (None, "passthrough") and not hasattr(step, "fit_resample"):
+                X = step.transform(X)
+        return _predict(fitted.steps[-1][1], X)
+    if hasattr(fitted, "_predicts_with"):
+        return _predict(getattr(fitted, fitted._predicts_with), X)
+    predicted = fitted.predict(X)
+    if not hasattr(fitted, "predict_proba"):
+        return predicted, None
+    return predicted, pd.DataFrame(fitted.predict_proba(X), columns=fitted.classes_)
 
 
 def fold_score(y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:

@@ -156,6 +156,9 @@ class ValidationHoldout(MetaEstimatorMixin, BaseEstimator):
     # With metadata routing, groups that are there for the splitter come here as well.
     __metadata_request__fit = {"groups": True}
 
+    # Where the work of `predict` is done.
+    _predicts_with = "estimator_"
+
     def __init__(
         self,
         estimator: Any,

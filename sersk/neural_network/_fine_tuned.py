@@ -97,6 +97,9 @@ class FineTunedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "changes": [dict],
     }
 
+    # Where the work of `predict` is done.
+    _predicts_with = "estimator_"
+
     def __init__(self, estimator: Any, changes: dict[str, Any]) -> None:
         self.estimator = estimator
         self.changes = changes

@@ -16,7 +16,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sersk.exceptions import UnreadableAudioWarning
 from sersk.model_selection import ProtocolSplit, ValidationHoldout, evaluate_protocol
@@ -247,3 +247,22 @@ def test_histories_of_nets_wherever_they_stand(vectors):
     result = evaluate_protocol(wrapped, X, y, groups=frame, n_splits=3)
     assert [len(history) for history in result.histories] == [2, 2, 2]
     assert "valid_loss" in result.histories[0][0]
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_clips_go_through_the_steps_once(vectors, held_out):
+    X, y, frame = vectors
+    seen = []
+
+    def note(X):
+        seen.append(len(X))
+        return X
+
+    net = CNNClassifier(conv_dim=1, filters=(2,), max_epochs=1)
+    pipeline = make_pipeline(FunctionTransformer(note), "passthrough", net)
+    estimator = ValidationHoldout(pipeline) if held_out else pipeline
+    result = evaluate_protocol(estimator, X, y, groups=frame, n_splits=2)
+    assert result.probabilities is not None
+    # Of each fold: what is trained on, what is held out of that, what is tested.
+    assert len(seen) == 2 * (2 + held_out)
+    assert seen[1 + held_out :: 2 + held_out] == result.folds["n_test"].tolist()

@@ -764,10 +764,12 @@ def test_the_bar_is_on_the_error_stream_alone(frames, capsys):
 
 @pytest.mark.usefixtures("terminal")
 def test_the_bar_goes_away_after_an_error(frames, capsys):
-    n_threads = threading.active_count()
+    before = set(threading.enumerate())
     with pytest.raises(ValueError, match="the loss is"):
         net(verbose=1, lr=1e30, max_epochs=9).fit(*frames)
-    assert threading.active_count() == n_threads
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=10)  # told to stop, but perhaps not there yet
+        assert not thread.is_alive()
     err = capsys.readouterr().err
     assert err.count("\x1b[?25l") == err.count("\x1b[?25h") == 1
 
