@@ -1,8 +1,12 @@
 """Sphinx configuration."""
 
+import sys
 import warnings
+from pathlib import Path
 
 import sersk
+
+sys.path.insert(0, str(Path(__file__).parent))  # for gallery_order
 
 project = "sersk"
 author = "the sersk developers"
@@ -23,6 +27,8 @@ nitpicky = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"sersk {version}"
+html_static_path = ["_static"]
+html_css_files = ["sersk.css"]
 html_show_sourcelink = False
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
 
@@ -38,6 +44,8 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"plot_",
+    "within_subsection_order": "gallery_order.place",
+    "remove_config_comments": True,
     "abort_on_example_error": True,
     "show_memory": False,
     "plot_gallery": "True",

@@ -1,7 +1,7 @@
 """
-====================
+=====================
 What a net listens to
-====================
+=====================
 
 A net says "anger". What in the clip made it say so? Attributions share its score out over the
 spectrogram. They do not tell whether the net is right; they tell what it uses, and that is worth a

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 __all__ = [
     "AudioReadError",
     "AugmentationError",
@@ -10,12 +12,16 @@ __all__ = [
     "CorpusWarning",
     "LeakageWarning",
     "MissingExtraError",
+    "ModelFileError",
+    "ModelVersionWarning",
     "SerskError",
     "SerskWarning",
     "SpeakerWarning",
     "StoreWarning",
     "TrainingError",
     "TrainingInterruptedWarning",
+    "TuningError",
+    "TuningInterruptedWarning",
     "UnreadableAudioWarning",
     "ValidationWarning",
 ]
@@ -122,8 +128,40 @@ class MissingExtraError(SerskError, ImportError):
         )
 
 
+class ModelFileError(SerskError, ValueError):
+    """A model cannot be saved, or a file holds no model that can be trusted.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    reason : str
+        What is wrong and, where that helps, what to do.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    reason : str
+        What is wrong.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
+        # Both go to ``args``: an error raised in a worker process is pickled on its way home.
+        super().__init__(os.fspath(path), reason)
+        self.path = os.fspath(path)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"model file {self.path!r}: {self.reason}"
+
+
 class TrainingError(SerskError, ValueError):
     """A net cannot be trained further: its loss is no number any more."""
+
+
+class TuningError(SerskError, ValueError):
+    """A search found nothing: every trial failed, or its storage cannot be used."""
 
 
 class SerskWarning(UserWarning):
@@ -150,12 +188,20 @@ class SpeakerWarning(SerskWarning):
     """It is not known who speaks where that was to be made use of."""
 
 
+class ModelVersionWarning(SerskWarning):
+    """A model was saved with other versions of the packages that compute for it."""
+
+
 class StoreWarning(SerskWarning):
     """The store of clips' results is damaged, full or cannot be used; work goes on without it."""
 
 
 class TrainingInterruptedWarning(SerskWarning):
     """The training of a net was interrupted; it keeps what it learned until then."""
+
+
+class TuningInterruptedWarning(SerskWarning):
+    """A search was interrupted; it keeps the best of the trials until then."""
 
 
 class ValidationWarning(SerskWarning):

@@ -8,7 +8,9 @@ from collections import Counter
 import pytest
 from imblearn.base import SamplerMixin
 from imblearn.utils.estimator_checks import estimator_checks_generator
+from optuna.distributions import FloatDistribution
 from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
@@ -52,6 +54,12 @@ PARAMETERS = {
     "NoiseReducer": {"n_fft": 4, "hop_length": 2, "noise_fraction": 0.5},
     "PerClip": {"transformer": RMSEnergy(frame_length=64, hop_length=4), "chunk_size": 7},
     "Pitch": {"frame_length": 64, "hop_length": 4, "fmin": 600.0, "fmax": 4000.0},
+    "PipelineSearchCV": {
+        "estimator": LogisticRegression(),
+        "space": {"C": FloatDistribution(1.0, 100.0, log=True)},
+        "cv": 2,
+        "n_trials": 2,
+    },
     "RMSEnergy": {"frame_length": 64, "hop_length": 4},
     "SilenceTrimmer": {"frame_length": 2, "hop_length": 1, "top_db": 3.0, "interior": True},
     "SpecAugment": {"max_time_fraction": 0.5, "random_state": 0},

@@ -17,8 +17,12 @@ from .. import __version__
 from ..exceptions import SerskError, SerskWarning
 from ._audit import audit
 from ._benchmark import benchmark
+from ._card import card
 from ._corpora import corpora
 from ._evaluate import demo, evaluate
+from ._predict import predict
+from ._train import train
+from ._tune import tune
 
 _EXIT_FAILURE = 1
 _EXIT_INTERRUPTED = 130
@@ -38,9 +42,13 @@ def cli(context: click.Context, traceback: bool) -> None:
 
 cli.add_command(audit)
 cli.add_command(benchmark)
+cli.add_command(card)
 cli.add_command(corpora)
 cli.add_command(demo)
 cli.add_command(evaluate)
+cli.add_command(predict)
+cli.add_command(train)
+cli.add_command(tune)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -91,6 +91,14 @@ root_option = click.option(
 recipe_option = click.option(
     "--recipe", default="svm_functionals", show_default=True, help="Name of the system."
 )
+options_option = click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_parse_options,
+    help="Parameter of the recipe, its value as in TOML; may be given several times.",
+)
 out_option = click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -173,14 +181,7 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
     help="What training and test must not share; may be given several times. 'all' is every one "
     "but 'corpus'; 'as-published' is the split by clip of the recipe's source.",
 )
-@click.option(
-    "--option",
-    "options",
-    multiple=True,
-    metavar="NAME=VALUE",
-    callback=_parse_options,
-    help="Parameter of the recipe, its value as in TOML; may be given several times.",
-)
+@options_option
 @n_splits_option
 @click.option(
     "--seed",

@@ -134,7 +134,7 @@ def find_audio_files(root: str | os.PathLike[str]) -> list[Path]:
         raise CorpusError(
             f"{str(root)!r} is a file: give the folder that holds the corpus, unpacked."
         )
-    files = sorted(_walk(root), key=lambda file: (len(file.parts), str(file)))
+    files = sorted(walk_audio_files(root), key=lambda file: (len(file.parts), str(file)))
     if not files:
         raise CorpusError(
             f"{str(root)!r} holds no audio file ({', '.join(sorted(AUDIO_SUFFIXES))}), "
@@ -156,7 +156,19 @@ def _refuse_lfs_pointers(root: Path, files: list[Path]) -> None:
         )
 
 
-def _walk(root: Path) -> Iterator[Path]:
+def walk_audio_files(root: str | os.PathLike[str]) -> Iterator[Path]:
+    """Find the audio files below a folder.
+
+    Parameters
+    ----------
+    root : path-like
+        The folder. Links to folders are not followed, hidden files and folders are passed over.
+
+    Yields
+    ------
+    file : Path
+        As the system lists them.
+    """
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:

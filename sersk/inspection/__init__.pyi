@@ -8,6 +8,7 @@ from ._report import write_report
 from ._robustness import NoiseRobustnessDisplay
 from ._saliency import SaliencyDisplay
 from ._spectrogram import SpectrogramDisplay
+from ._timeline import TimelineDisplay
 from ._waveform import WaveformDisplay
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ReliabilityDisplay",
     "SaliencyDisplay",
     "SpectrogramDisplay",
+    "TimelineDisplay",
     "WaveformDisplay",
     "write_report",
 ]

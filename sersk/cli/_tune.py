@@ -1,0 +1,269 @@
+"""``sersk tune``: search for the parameters of a system, and go on where it was stopped."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+import sys
+import tempfile
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .._utils._files import atomic_path
+from ._evaluate import (
+    _parse_options,
+    _refuse_zero,
+    corpus_option,
+    json_option,
+    memory_option,
+    n_splits_option,
+    recipe_option,
+    refuse_unwritable,
+    root_option,
+    seed_option,
+    versions,
+)
+from ._loading import load_corpora
+from ._output import describe_corpus, say, to_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sklearn.utils import Bunch
+
+    from ..model_selection import PipelineSearchCV
+    from ..recipes import PreparedRun
+
+# How many of the best trials are shown.
+_ROWS = 10
+
+_EXAMPLES = """\b
+Examples:
+  sersk tune --corpus savee --root SAVEE --n-trials 30 --out tuned
+  sersk tune --corpus my_corpus.csv --recipe conv2d_mel --timeout 3600 --memory features
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@corpus_option
+@root_option
+@recipe_option
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_parse_options,
+    help="Parameter of the recipe, its value as in TOML; may be given several times. What is "
+    "searched overrides it.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(["random", "text", "speaker", "speaker+text", "corpus"]),
+    default="speaker",
+    show_default=True,
+    help="What training and test of the trials must not share.",
+)
+@n_splits_option
+@click.option(
+    "--n-trials",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Trials in the end, those of earlier runs included.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds after which no trial begins.",
+)
+@click.option(
+    "--storage",
+    metavar="FILE|URL",
+    help="Where trials are kept: a journal file or the URL of a database. By default study.log "
+    "in the folder of --out.",
+)
+@seed_option
+@click.option(
+    "--n-jobs",
+    type=int,
+    callback=_refuse_zero,
+    default=1,
+    show_default=True,
+    help="Trials that run at once, each in a process; -1 for all cores. With 1, a search that "
+    "goes on draws what it would have drawn.",
+)
+@memory_option
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("sersk-tune"),
+    show_default=True,
+    help="Folder for trials.csv, best.json, history.png, slices.png and importances.png.",
+)
+@json_option
+def tune(
+    corpora: tuple[str, ...],
+    roots: tuple[Path, ...],
+    recipe: str,
+    options: dict[str, Any],
+    protocol: str,
+    n_splits: int,
+    n_trials: int,
+    timeout: float | None,
+    storage: str | None,
+    seed: int,
+    n_jobs: int,
+    memory: Path | None,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Search for the parameters of a system.
+
+    Trials are scored on folds of the corpus, and the best score flatters: it is the best of many on
+    the same folds. The same command goes on where it was stopped. Ctrl-C writes and shows what is
+    known until then.
+    """
+    from ..model_selection import PipelineSearchCV
+    from ..recipes import prepare_run
+
+    started = time.perf_counter()
+    refuse_unwritable(out)
+    corpus, name = load_corpora(corpora, roots, seed)
+    with nullcontext(memory) if memory else tempfile.TemporaryDirectory() as store:
+        run = prepare_run(
+            recipe, corpus, name=name, protocol=protocol, seed=seed, n_splits=n_splits,
+            options=options, memory=Path(store),
+        )  # fmt: skip
+        search = PipelineSearchCV(
+            run.estimator,
+            cv=run.folds,
+            n_trials=n_trials,
+            timeout=timeout,
+            storage=storage or out / "study.log",
+            study_name=recipe,
+            refit=False,
+            n_jobs=n_jobs,
+            random_state=seed,
+            verbose=int(sys.stderr.isatty()),
+        ).fit(run.X, run.y, groups=run.groups)
+    document = _describe(search, run, corpus, name) | {
+        "command": shlex.join(["sersk", *sys.argv[1:]]),
+        "recipe": recipe,
+        "options": options,
+        "protocol": protocol,
+        "seed": seed,
+        "seconds": round(time.perf_counter() - started, 1),
+        "versions": versions(),
+    }
+    written = _write(out, document, search)
+    say(f"Written to {out}: {', '.join(written)}", as_json)
+    if as_json:
+        click.echo(to_text(document), nl=False)
+    else:
+        _print(document, search.trials_dataframe())
+    if search.interrupted_:
+        raise KeyboardInterrupt
+
+
+def _describe(
+    search: PipelineSearchCV, run: PreparedRun, corpus: Bunch, name: str
+) -> dict[str, Any]:
+    trials = search.trials_dataframe()
+    return {
+        "corpus": describe_corpus(corpus, name),
+        "condition": run.condition,
+        "study": search.study_.study_name,
+        "n_folds": search.n_splits_,
+        "trials": trials["state"].value_counts().to_dict(),
+        "best": {
+            "trial": search.best_index_,
+            "balanced_accuracy": search.best_score_,
+            "parameters": search.cv_results_["params"][search.best_index_],
+        },
+    }
+
+
+def _write(out: Path, document: dict[str, Any], search: PipelineSearchCV) -> list[str]:
+    """Write the files, each whole or not at all; name them."""
+    from ._tune_plots import draw_history, draw_importances, draw_slices
+
+    with atomic_path(out / "trials.csv") as temporary:
+        search.trials_dataframe().to_csv(temporary)
+    written = ["trials.csv"]
+    for name, draw in {
+        "history.png": draw_history,
+        "slices.png": draw_slices,
+        "importances.png": draw_importances,
+    }.items():
+        figure = draw(search)
+        # Of few trials importances cannot be told; those of an earlier run would mislead.
+        (out / name).unlink(missing_ok=True)
+        if figure is not None:
+            with atomic_path(out / name) as temporary:
+                figure.savefig(temporary, dpi=120)
+            written.append(name)
+    with atomic_path(out / "best.json") as temporary:
+        temporary.write_text(to_text(document), encoding="utf-8")
+    return [*written, "best.json"]
+
+
+def _print(document: dict[str, Any], trials: pd.DataFrame) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    corpus = document["corpus"]
+    # Labels and names are data: brackets in them are not markup.
+    console = Console(highlight=False, markup=False)
+    counts = ", ".join(f"{n} {state}" for state, n in document["trials"].items())
+    title = Text(f"{document['recipe']} on {corpus['name']}: {len(trials)} trials ({counts})")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
+    for heading in ("trial", "UAR", "deviation"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("parameters")
+    complete = trials[trials["state"] == "complete"]
+    for number, row in complete.sort_values("rank", kind="stable").head(_ROWS).iterrows():
+        drawn = {
+            name.removeprefix("param_"): value
+            for name, value in zip(trials.columns, row, strict=True)
+            if name.startswith("param_") and not _is_missing(value)
+        }
+        table.add_row(
+            str(number),
+            f"{100 * row['score']:.1f}",
+            f"{100 * row['std']:.1f}",
+            ", ".join(f"{_short(name)}={_round(value)}" for name, value in drawn.items()),
+        )
+    console.print(table)
+    console.print(
+        f"UAR in percent, over {document['n_folds']} folds. The best of many on the same folds "
+        "flatters:\nwhat tuning is worth on others, cross_validate around the search tells.\n",
+        style="dim",
+    )
+    console.print("Best parameters:", style="bold")
+    for name, value in document["best"]["parameters"].items():
+        console.print(f"  {name} = {json.dumps(value)}")
+    for error in trials["error"].dropna().head(1):
+        console.print(f"{(trials['state'] == 'failed').sum()} failed, the first with {error}")
+    if corpus["synthetic"]:
+        console.print("The corpus is synthetic: these figures say nothing of real speech.")
+    console.print(f"{document['seconds']:.0f} s", style="dim")
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _short(name: str) -> str:
+    """Leave out where a step stands: its own name and that of the parameter tell enough."""
+    return "__".join(name.split("__")[-2:])
+
+
+def _round(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

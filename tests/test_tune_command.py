@@ -1,0 +1,116 @@
+"""``sersk tune``, as its users meet it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from sersk import cli
+from sersk.model_selection._search_claims import RESULT
+
+TIMEOUT = 300
+
+pytestmark = pytest.mark.filterwarnings("ignore::sersk.exceptions.ClipCutWarning")
+
+
+@pytest.fixture
+def tune(written_corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    corpus = os.path.join(os.path.dirname(written_corpus.data["path"][0]), "corpus.csv")
+    return [
+        "tune", "--corpus", corpus, "--n-splits", "2", "--memory", "features", "--option",
+        "duration=1.0",
+    ]  # fmt: skip
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(list(map(str, arguments)))
+    return exit_.value.code, capsys.readouterr()
+
+
+def test_a_search_is_written_shown_and_goes_on(tune, tmp_path, capsys):
+    status, captured = run(capsys, *tune, "--n-trials", 4, "--out", "tuned")
+    assert status == 0, captured.err
+    assert "svm_functionals on corpus: 4 trials (4 complete)" in captured.out
+    assert "Best parameters:" in captured.out
+    assert "  svm__C = " in captured.out
+    assert "The corpus is synthetic" in captured.out
+    out = tmp_path / "tuned"
+    trials = pd.read_csv(out / "trials.csv")
+    assert len(trials) == 4
+    best = json.loads((out / "best.json").read_text())
+    assert best["best"]["balanced_accuracy"] == pytest.approx(trials["score"].max())
+    assert best["best"]["trial"] == trials["score"].idxmax()
+    assert best["n_folds"] == 2
+    assert best["trials"] == {"complete": 4}
+    for name in ("history.png", "slices.png", "importances.png"):
+        assert (out / name).read_bytes().startswith(b"\x89PNG")
+    before = (out / "study.log").read_bytes()
+    status, captured = run(capsys, *tune, "--n-trials", 5, "--out", "tuned", "--json")
+    assert status == 0, captured.err
+    document = json.loads(captured.out)
+    assert sum(document["trials"].values()) == 5
+    assert document["study"] == best["study"]
+    assert (out / "study.log").read_bytes().startswith(before)
+    again = pd.read_csv(out / "trials.csv")
+    times = ["rank", "fit_seconds", "score_seconds"]
+    pd.testing.assert_frame_equal(
+        again[:4].drop(columns=times), trials.drop(columns=times), check_dtype=False
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+def test_ctrl_c_writes_what_is_known(tune, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sersk", *tune, "--n-trials", "1000", "--storage", "study.log"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    storage = tmp_path / "study.log"
+    deadline = time.monotonic() + TIMEOUT
+    while not storage.exists() or storage.read_bytes().count(RESULT.encode()) < 2:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 130, err
+    assert "Warning: The search was interrupted after" in err
+    assert "Traceback" not in err
+    assert "Best parameters:" in out
+    assert 1 <= len(pd.read_csv(tmp_path / "sersk-tune" / "trials.csv")) < 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["tune", "--help"], 0, "Examples"),
+        (["tune"], 2, "Missing option '--corpus'"),
+        (["tune", "--corpus", "synthetic", "--n-trials", "0"], 2, "--n-trials"),
+        (["tune", "--corpus", "synthetic", "--timeout", "0"], 2, "--timeout"),
+        (["tune", "--corpus", "synthetic", "--n-jobs", "0"], 2, "--n-jobs"),
+        (["tune", "--corpus", "synthetic", "--recipe", "svm"], 1, "Did you mean"),
+    ],
+)
+def test_wrong_commands(arguments, status, message, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    code, captured = run(capsys, *arguments)
+    assert code == status
+    assert message in captured.out + captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_a_storage_that_cannot_be_used(tune, capsys):
+    status, captured = run(capsys, *tune, "--storage", "/proc/nope/study.log")
+    assert status == 1
+    assert "The storage '/proc/nope/study.log' cannot be used" in captured.err
