@@ -158,3 +158,21 @@ def test_set_up_commands_are_those_that_ci_runs():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = [line for line in text.splitlines() if line.startswith("python3 -m venv")]
     assert [command.rpartition("&& ")[2] for command in commands] == ["sersk demo", "pytest"]
+
+
+# ------------------------------------------------------------------------------------------ links
+
+MARKDOWN_LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+NAMED_FILE = re.compile(
+    r"\b(?:benchmarks|docs|examples|sersk|tests)/[\w./-]*\w\.(?:json|md|png|py|rst|toml)"
+)
+LINKING = [*PAGES, *sorted(ROOT.glob("benchmarks/**/*.md")), *sorted(ROOT.glob("examples/**/*.py"))]
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_are_named_are_there(page):
+    """Links within the repository; what Sphinx resolves by itself is an error of its build."""
+    text = page.read_text(encoding="utf-8")
+    linked = {page.parent / name for name in MARKDOWN_LINK.findall(text) if page.suffix == ".md"}
+    named = {ROOT / name for name in NAMED_FILE.findall(text)}
+    assert [str(path) for path in sorted(linked | named) if not path.exists()] == []
