@@ -16,6 +16,7 @@ READING_ORDER = (
     "plot_work_once.py",
     "plot_noise_robustness.py",
     "plot_cross_corpus.py",
+    "plot_predict_a_recording.py",
 )
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "MissingExtraError",
     "ModelFileError",
     "ModelVersionWarning",
+    "OutOfDepthWarning",
     "SerskError",
     "SerskWarning",
     "SpeakerWarning",
@@ -190,6 +191,10 @@ class SpeakerWarning(SerskWarning):
 
 class ModelVersionWarning(SerskWarning):
     """A model was saved with other versions of the packages that compute for it."""
+
+
+class OutOfDepthWarning(SerskWarning):
+    """Recordings differ in level, bandwidth, noise, length or pitch from those of the training."""
 
 
 class StoreWarning(SerskWarning):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -224,3 +225,40 @@ def test_wrong_commands(arguments, status, message, run, model, corpus_csv, monk
     assert message in told
     assert "Traceback" not in told
     assert not list(tmp_path.iterdir())
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_is_for_terminals(model, mixed, tmp_path, monkeypatch):
+    """With the predictions in a file; on the screen they show themselves how far it is."""
+    screens = {}
+    for name, terminal in (("pipe", io.StringIO()), ("terminal", Terminal())):
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with pytest.raises(SystemExit) as left:
+            cli.main(["predict", str(model), str(mixed), "--out", str(tmp_path / name)])
+        assert left.value.code == 0
+        screens[name] = terminal.getvalue()
+    assert "predictions" in screens["terminal"].replace("prediction(s)", "")
+    assert "predictions" not in screens["pipe"].replace("prediction(s)", "")
+    assert (tmp_path / "pipe").read_text() == (tmp_path / "terminal").read_text()
+
+
+def test_recordings_that_are_unlike_those_of_the_training(run, corpus_csv, write_wav, tmp_path):
+    out = tmp_path / "model.skops"
+    status, _, told = run("train", "--corpus", corpus_csv, *SMALL, "--out", out)
+    assert status == 0, told
+    status, printed, _ = run("card", out)
+    assert "| level (dB) |" in printed
+    good = Path(corpus_csv).parent
+    status, printed, told = run("predict", out, good, "--format", "csv")
+    assert "unlike" not in told
+    assert set(pd.read_csv(io.StringIO(printed), keep_default_na=False)["unlike"]) == {""}
+    quiet = write_wav(samples=np.full(16000, 1e-3))
+    status, printed, told = run("predict", out, quiet, "--format", "csv")
+    assert status == 0
+    assert "Warning: Recordings are unlike those of the training" in told
+    assert "1 of 1 quiet" in told
+    assert "quiet" in pd.read_csv(io.StringIO(printed))["unlike"][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import time
 import pandas as pd
 import pytest
 
+import sersk
 from sersk import cli
 from sersk.model_selection._search_claims import RESULT
 
@@ -65,6 +67,39 @@ def test_a_search_is_written_shown_and_goes_on(tune, tmp_path, capsys):
     pd.testing.assert_frame_equal(
         again[:4].drop(columns=times), trials.drop(columns=times), check_dtype=False
     )
+
+
+def test_the_best_is_trained_and_saved(tune, tmp_path, written_corpus, capsys):
+    status, captured = run(
+        capsys, *tune, "--n-trials", 3, "--out", "tuned", "--save", "models/best.skops", "--json",
+        "--report",
+    )  # fmt: skip
+    assert status == 0, captured.err
+    document = json.loads(captured.out)
+    path = tmp_path / "models" / "best.skops"
+    model = sersk.load(path, sha256=document["model"]["sha256"])
+    chosen = pd.read_csv(tmp_path / "tuned" / "trials.csv").loc[document["best"]["trial"]]
+    trained = model["svm"].get_params()
+    assert trained["C"] == pytest.approx(chosen["param_svm__C"], rel=1e-12)
+    mfcc = model["features"].transformer["mfcc"]
+    assert mfcc.n_mfcc == chosen["param_features__transformer__mfcc__n_mfcc"]
+    page = (tmp_path / "tuned" / "report.html").read_text(encoding="utf-8")
+    for name in ("history.png", "slices.png", "importances.png"):
+        picture = (tmp_path / "tuned" / name).read_bytes()
+        assert base64.b64encode(picture).decode() in page
+    assert "://" not in page  # it asks no network for anything
+    assert page.count('<td class="text">complete</td>') == 3
+    assert f"svm__C={chosen['param_svm__C']:.3g}" in page
+    # All clips, not the training part of a fold.
+    assert model["svm"].shape_fit_[0] >= len(written_corpus.data)
+    card = sersk.read_card(path)
+    assert card.recipe.startswith("svm_functionals, tuned: ")
+    assert f"svm__C={chosen['param_svm__C']:.3g}" in card.recipe
+    # The same again: nothing is left to be tried, and the model is the same.
+    before = model.predict(written_corpus.data)
+    path.unlink()
+    assert run(capsys, *tune, "--n-trials", 3, "--out", "tuned", "--save", path)[0] == 0
+    assert sersk.load(path).predict(written_corpus.data).tolist() == before.tolist()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")

@@ -31,7 +31,6 @@ def track(
         False hands the items on and no more.
     position : callable, default=None
         Asked after each item for how much is done; by default each item counts one.
-
     note : callable, default=None
         Asked after each item for what is written behind the bar.
 

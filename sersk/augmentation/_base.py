@@ -180,7 +180,23 @@ def new_state(rng: np.random.RandomState) -> np.random.RandomState:
     state : RandomState
         Over PCG64, which is seeded six times as fast as scikit-learn's Mersenne Twister.
     """
-    return np.random.RandomState(np.random.PCG64(new_seed(rng)))
+    return chance_of(new_seed(rng))
+
+
+def chance_of(seed: int) -> np.random.RandomState:
+    """Begin the chance of one thing.
+
+    Parameters
+    ----------
+    seed : int
+        Its seed.
+
+    Returns
+    -------
+    state : RandomState
+        As of `new_state`.
+    """
+    return np.random.RandomState(np.random.PCG64(seed))
 
 
 def new_seed(rng: np.random.RandomState) -> int:

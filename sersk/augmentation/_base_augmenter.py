@@ -9,18 +9,15 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from imblearn.base import BaseSampler
-from imblearn.utils import check_target_type
 from numpy.typing import NDArray
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import validate_data
 
+from .._utils._row_sampler import RowSampler
 from ._base import RandomState
 
 
-class BaseAugmenter(BaseSampler):
+class BaseAugmenter(RowSampler):
     """Base of the samplers that add changed copies of clips.
 
     The seed of a copy comes from `random_state`, the name of its clip and how many rows of that
@@ -31,15 +28,11 @@ class BaseAugmenter(BaseSampler):
     keep_original: bool
     random_state: RandomState
 
-    _sampling_type = "bypass"
     _parameter_constraints: dict[str, Any] = {
         "copies": [Interval(Integral, 1, None, closed="left")],
         "keep_original": ["boolean"],
         "random_state": ["random_state"],
     }
-
-    # imbalanced-learn asks every sampler for one; nothing is balanced here, so it is no parameter.
-    sampling_strategy = "auto"
 
     def _plan(
         self, names: Sequence[bytes], n_kinds: int = 1
@@ -64,30 +57,6 @@ class BaseAugmenter(BaseSampler):
         self.sample_indices_ = np.array([row for row, _ in plan], dtype=np.intp)
         return plan
 
-    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Any, bool]:
-        y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
-        if isinstance(X, pd.DataFrame):
-            sparse = {n: k for n, k in X.dtypes.items() if isinstance(k, pd.SparseDtype)}
-            X = X.astype({name: kind.subtype for name, kind in sparse.items()})
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=True,
-            dtype=[np.float64, np.float32],
-            accept_sparse=False,
-            ensure_all_finite="allow-nan",
-            allow_nd=True,
-        )
-        return X, y, binarize_y
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.sparse = False
-        tags.sampler_tags.sample_indices = True
-        return tags
-
 
 def refuse_parameters(given: dict[str, Any]) -> None:
     """Say that weights, and whatever else has one value a row, do not pass a sampler.
@@ -109,22 +78,6 @@ def refuse_parameters(given: dict[str, Any]) -> None:
                 "for the copies there is none. Weigh emotions with class_weight of the classifier, "
                 "or balance them with RandomOverSampler."
             )
-
-
-def chance_of(seed: int) -> np.random.RandomState:
-    """Begin the chance of one copy.
-
-    Parameters
-    ----------
-    seed : int
-        Its seed.
-
-    Returns
-    -------
-    state : RandomState
-        Over PCG64, as in `new_state`: there is one for each copy, and it is quick to seed.
-    """
-    return np.random.RandomState(np.random.PCG64(seed))
 
 
 def names_of_arrays(X: NDArray[np.floating], lengths: Sequence[int] | NDArray[Any]) -> list[bytes]:

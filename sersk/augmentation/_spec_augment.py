@@ -11,8 +11,8 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._utils._lengths import valid_lengths
-from ._base import RandomState
-from ._base_augmenter import BaseAugmenter, chance_of, names_of_arrays, refuse_parameters
+from ._base import RandomState, chance_of
+from ._base_augmenter import BaseAugmenter, names_of_arrays, refuse_parameters
 
 # First step of a mask, and the first one behind it.
 _Span = tuple[int, int]

@@ -16,15 +16,13 @@ from sklearn.utils.validation import check_consistent_length
 
 from .._utils._clip_table import as_clip_table
 from .._utils._draws import apply_draw
+from .._utils._full_scale import full_scale
 from .._utils._lengths import valid_lengths
-from ._base import RandomState
-from ._base_augmenter import BaseAugmenter, chance_of, names_of_arrays, refuse_parameters
+from ._base import RandomState, chance_of
+from ._base_augmenter import BaseAugmenter, names_of_arrays, refuse_parameters
 from ._clip_names import name_of_clip
 from ._combine import ComposeDraw
 from ._foreign import check_transform, draw_from
-
-# Full scale of the integer formats that AudioReader scales to [-1, 1].
-_FULL_SCALE = {"int16": 2.0**15, "int32": 2.0**31}
 
 
 class WaveformAugmenter(BaseAugmenter):
@@ -163,9 +161,9 @@ class WaveformAugmenter(BaseAugmenter):
         refuse_parameters(params)
         table = as_clip_table(X)
         if table is None:
-            full_scale = _full_scale(X)
+            scale = full_scale(X)
             # Before imbalanced-learn notes the types of a table, to which it returns.
-            X = X if full_scale is None else X / full_scale
+            X = X if scale is None else X / scale
             return super().fit_resample(X, y)  # type: ignore[no-any-return]
         clips, _, _ = self._check_X_y(X, y)
         self.sampling_strategy_: Any = self.sampling_strategy
@@ -228,17 +226,6 @@ class WaveformAugmenter(BaseAugmenter):
             out[: len(changed)] = changed
             out[len(changed) :] = np.nan
         return resampled, y[self.sample_indices_]
-
-
-def _full_scale(X: Any) -> float | None:
-    """Find the full scale of integer waveforms; floats and other integers are taken as they are."""
-    kinds = set(map(str, X.dtypes)) if isinstance(X, pd.DataFrame) else {_kind_of(X)}
-    return _FULL_SCALE.get(kinds.pop()) if len(kinds) == 1 else None
-
-
-def _kind_of(X: Any) -> str:
-    kind = getattr(X, "dtype", None)
-    return kind.newbyteorder("=").name if isinstance(kind, np.dtype) else ""
 
 
 def _on_top_of(former: Any, draw: Any) -> Any:

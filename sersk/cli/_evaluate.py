@@ -138,6 +138,12 @@ memory_option = click.option(
     help="Folder in which the features of each clip are kept for later runs, 10 GiB at most. "
     "Without it they are kept for this run.",
 )
+calibrate_option = click.option(
+    "--calibrate",
+    is_flag=True,
+    help="Calibrate the probabilities on speakers held out of the training clips. Trains four "
+    "times; gives probabilities to systems that have none.",
+)
 
 
 @click.command()
@@ -182,6 +188,7 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
     "but 'corpus'; 'as-published' is the split by clip of the recipe's source.",
 )
 @options_option
+@calibrate_option
 @n_splits_option
 @click.option(
     "--seed",
@@ -203,6 +210,7 @@ def evaluate(
     recipe: str,
     protocols: tuple[str, ...],
     options: dict[str, Any],
+    calibrate: bool,
     n_splits: int,
     seeds: tuple[int, ...],
     n_jobs: int,
@@ -229,7 +237,7 @@ def evaluate(
         say(f"All protocols are scored on the clips of the source of {recipe}: {taken}.", as_json)
     _evaluate(
         bunch, name, recipe, options, protocols, n_splits, seeds, n_jobs, memory, out,
-        None if out is None else out / _RESULTS, report, as_json,
+        None if out is None else out / _RESULTS, report, as_json, calibrate=calibrate,
     )  # fmt: skip
 
 
@@ -263,6 +271,8 @@ def _evaluate(
     finished: Path | None,
     report: bool,
     as_json: bool,
+    *,
+    calibrate: bool = False,
 ) -> None:
     """Evaluate, show, and write; the two commands differ in what they hand in."""
     from ..recipes import prepare_run
@@ -276,7 +286,7 @@ def _evaluate(
         runs = [
             prepare_run(
                 recipe, corpus, name=name, protocol=protocol, seed=seed, n_splits=n_splits,
-                options=options, memory=memory or Path(temporary) / "features",
+                options=options, calibrate=calibrate, memory=memory or Path(temporary) / "features",
             )
             for seed in dict.fromkeys(seeds)
             for protocol in dict.fromkeys(protocols)
@@ -294,7 +304,7 @@ def _evaluate(
         "corpus": describe_corpus(corpus, name),
         "recipe": recipe,
         "condition": runs[0].condition,
-        "options": options,
+        "options": runs[0].options,
         "seed": seeds[0],
         "seeds": list(dict.fromkeys(seeds)),
         "seconds": round(time.perf_counter() - started, 1),

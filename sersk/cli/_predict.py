@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 import click
 
 from .._utils._files import atomic_path
+from .._utils._progress import track
 from ._evaluate import refuse_unwritable
 
 if TYPE_CHECKING:
@@ -79,10 +80,11 @@ def predict(
     """Predict the emotions of recordings with a model file.
 
     Of a folder all audio files are taken, however deep. A file that cannot be read is named on
-    stderr, and the rest predicted: the exit status is 1 only if nothing could be predicted.
+    stderr, and the rest predicted: the exit status is 1 only if nothing could be predicted. A
+    warning on stderr tells of recordings that are unlike those of the training.
     """
     from ..persistence import load, read_card
-    from ..persistence._predictions import iterate_predictions
+    from ..persistence._predictions import count_clips, iterate_predictions
 
     if hop is not None and window is None:
         raise click.UsageError("--hop needs --window, the length of what is predicted each time.")
@@ -95,9 +97,19 @@ def predict(
         click.echo(f"Not for commercial use: the model was trained on {named}.", err=True)
     failed: dict[str, str] = {}
     tables = iterate_predictions(
-        loaded, recordings, failed, window=window, hop=hop, min_confidence=min_confidence
-    )
+        loaded, recordings, failed, window=window, hop=hop, min_confidence=min_confidence,
+        profile=card.profile,
+    )  # fmt: skip
     counts = {"predicted": 0, "unsure": 0}
+    # A table that is printed as it comes shows itself how far it is.
+    show = sys.stderr.isatty() and not (out is None and sys.stdout.isatty())
+    tables = track(
+        tables,
+        total=count_clips(recordings, window, hop) if show else 0,
+        description="predictions",
+        show=show,
+        position=lambda: counts["predicted"] + len(failed),
+    )
     with _output(out) as stream:
         _WRITERS[form or _form_of(out)](stream, _rows_of(tables, counts), failed)
     for path, reason in failed.items():
@@ -143,6 +155,7 @@ def _rows_of(tables: Iterable[pd.DataFrame], counts: dict[str, int]) -> Iterator
                 "stop": round(float(row["stop"]), _DIGITS),
                 "emotion": str(row["emotion"]),
                 "confidence": None if math.isnan(confidence) else round(confidence, _DIGITS),
+                **({"unlike": row["unlike"]} if "unlike" in row else {}),
                 "probabilities": {
                     name.removeprefix(PROBABILITY): round(float(row[name]), _DIGITS)
                     for name in labels

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ._evaluate import (
+    calibrate_option,
     corpus_option,
     memory_option,
     options_option,
@@ -40,9 +41,10 @@ Examples:
     "--recipe",
     default="gradient_boosting_functionals",
     show_default=True,
-    help="Name of the system. svm_functionals gives no probabilities.",
+    help="Name of the system. svm_functionals gives no probabilities but with --calibrate.",
 )
 @options_option
+@calibrate_option
 @seed_option
 @memory_option
 @click.option(
@@ -61,6 +63,7 @@ def train(
     roots: tuple[Path, ...],
     recipe: str,
     options: dict[str, Any],
+    calibrate: bool,
     seed: int,
     memory: Path | None,
     protocol_scores: Path | None,
@@ -68,14 +71,21 @@ def train(
 ) -> None:
     """Train a system on all clips of a corpus, and write it to a file that runs no code.
 
-    Systems that stop early hold speakers out for that. The file carries a model card: see `sersk
-    card`. A model that was trained on all clips has none left to be tested on: `sersk evaluate`
-    tells what to expect of it.
+    Systems that stop early hold speakers out for that. The file carries a model card, see `sersk
+    card`, and how the training recordings were made, so that `sersk predict` can warn of others. A
+    model that was trained on all clips has none left to be tested on: `sersk evaluate` tells what
+    to expect of it.
     """
+    from .._utils._sample_rates import sample_rates
     from ..model_selection import ValidationHoldout
-    from ..persistence import read_card, save
+    from ..persistence import RecordingProfile, read_card, save
     from ..recipes import make_recipe, recipe_info
-    from ..recipes._prepare import check_options, choose_clips
+    from ..recipes._prepare import (
+        check_calibration,
+        check_options,
+        choose_clips,
+        with_calibration,
+    )
     from ..recipes._results import options_json, options_text
 
     # What cannot work is found before hours of training.
@@ -85,21 +95,29 @@ def train(
     refuse_unwritable(out.parent)
     corpus, name = load_corpora(corpora, roots, seed)
     scores = None
+    told = {**options, "calibrate": True} if calibrate else options
     if protocol_scores is not None:
-        scores = _read_scores(
-            protocol_scores, {"recipe": recipe, "options": options, "corpus": name}
-        )
+        scores = _read_scores(protocol_scores, {"recipe": recipe, "options": told, "corpus": name})
     corpus = _take(corpus, *choose_clips(info, corpus, "speaker"))
+    if calibrate:
+        check_calibration(corpus.data, corpus.target)
     with nullcontext(str(memory)) if memory else tempfile.TemporaryDirectory() as store:
         model: Any = make_recipe(recipe, memory=store, random_state=seed, **options)
         speakers: dict[str, Any] = {}
         if info.validation_size:
             model = ValidationHoldout(model, size=info.validation_size, random_state=seed)
-            if "speaker" in corpus.frame.columns:
+            # Where it is calibrated, clips have a column of speakers.
+            if "speaker" in corpus.frame.columns and not calibrate:
                 speakers = {"groups": corpus.frame}
+        if calibrate:
+            model = with_calibration(model, seed)
         model.fit(corpus.data, corpus.target, **speakers)
-    told = f"{recipe} ({options_text(options_json(options))})" if options else recipe
-    checksum = save(model, out, corpus=corpus, protocol_scores=scores, recipe=told)
+        rate = next(iter(sample_rates(model).values()), 16000)
+        profile = RecordingProfile.from_clips(corpus.data, sample_rate=rate, memory=store)
+    named = f"{recipe} ({options_text(options_json(told))})" if told else recipe
+    checksum = save(
+        model, out, corpus=corpus, protocol_scores=scores, recipe=named, profile=profile
+    )
     click.echo(read_card(out).head())
     click.echo(f"\nWritten to {out}: {os.path.getsize(out)} bytes, SHA-256 {checksum}", err=True)
 

@@ -40,11 +40,14 @@ if TYPE_CHECKING:
 
 # How many of the best trials are shown.
 _ROWS = 10
+# At which pictures are drawn on a page.
+_PAGE_DPI = 96
 
 _EXAMPLES = """\b
 Examples:
   sersk tune --corpus savee --root SAVEE --n-trials 30 --out tuned
   sersk tune --corpus my_corpus.csv --recipe conv2d_mel --timeout 3600 --memory features
+  sersk tune --corpus my_corpus.csv --out tuned --report --save tuned/m.skops
 """
 
 
@@ -105,6 +108,15 @@ Examples:
     show_default=True,
     help="Folder for trials.csv, best.json, history.png, slices.png and importances.png.",
 )
+@click.option(
+    "--save",
+    "model_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="MODEL.skops",
+    help="Train the best parameters on all clips, and write the model to this file, as `sersk "
+    "train` does.",
+)
+@click.option("--report", is_flag=True, help="Write report.html into the folder, too.")
 @json_option
 def tune(
     corpora: tuple[str, ...],
@@ -120,6 +132,8 @@ def tune(
     n_jobs: int,
     memory: Path | None,
     out: Path,
+    model_file: Path | None,
+    report: bool,
     as_json: bool,
 ) -> None:
     """Search for the parameters of a system.
@@ -129,10 +143,13 @@ def tune(
     known until then.
     """
     from ..model_selection import PipelineSearchCV
+    from ..model_selection._search_study import without_password
     from ..recipes import prepare_run
 
     started = time.perf_counter()
     refuse_unwritable(out)
+    if model_file is not None:
+        refuse_unwritable(model_file.parent)
     corpus, name = load_corpora(corpora, roots, seed)
     with nullcontext(memory) if memory else tempfile.TemporaryDirectory() as store:
         run = prepare_run(
@@ -146,22 +163,28 @@ def tune(
             timeout=timeout,
             storage=storage or out / "study.log",
             study_name=recipe,
-            refit=False,
+            refit=model_file is not None,
             n_jobs=n_jobs,
             random_state=seed,
             verbose=int(sys.stderr.isatty()),
         ).fit(run.X, run.y, groups=run.groups)
+        saved = {}
+        if model_file is not None:
+            saved = {"model": _save(search, run, corpus, recipe, model_file, store)}
     document = _describe(search, run, corpus, name) | {
-        "command": shlex.join(["sersk", *sys.argv[1:]]),
+        "command": without_password(shlex.join(["sersk", *sys.argv[1:]])),
         "recipe": recipe,
         "options": options,
         "protocol": protocol,
         "seed": seed,
         "seconds": round(time.perf_counter() - started, 1),
         "versions": versions(),
+        **saved,
     }
-    written = _write(out, document, search)
+    written = _write(out, document, search, report=report)
     say(f"Written to {out}: {', '.join(written)}", as_json)
+    if saved:
+        say(f"Written to {model_file}: SHA-256 {saved['model']['sha256']}", as_json)
     if as_json:
         click.echo(to_text(document), nl=False)
     else:
@@ -188,18 +211,44 @@ def _describe(
     }
 
 
-def _write(out: Path, document: dict[str, Any], search: PipelineSearchCV) -> list[str]:
+def _save(
+    search: PipelineSearchCV,
+    run: PreparedRun,
+    corpus: Bunch,
+    recipe: str,
+    path: Path,
+    store: str | Path,
+) -> dict[str, Any]:
+    """Write the best model, which has been trained on all clips; give its checksum."""
+    from .._utils._sample_rates import sample_rates
+    from ..persistence import RecordingProfile, save
+    from ._train import _take
+
+    best = search.cv_results_["params"][search.best_index_]
+    found = ", ".join(f"{_short(name)}={_round(value)}" for name, value in best.items())
+    model = search.best_estimator_
+    rate = next(iter(sample_rates(model).values()), 16000)
+    checksum = save(
+        model,
+        path,
+        corpus=_take(corpus, run.rows, run.y),
+        recipe=f"{recipe}, tuned: {found}",
+        profile=RecordingProfile.from_clips(run.X, sample_rate=rate, memory=store),
+    )
+    return {"file": str(path), "sha256": checksum}
+
+
+def _write(
+    out: Path, document: dict[str, Any], search: PipelineSearchCV, *, report: bool
+) -> list[str]:
     """Write the files, each whole or not at all; name them."""
-    from ._tune_plots import draw_history, draw_importances, draw_slices
+    from ._tune_plots import PICTURES
 
     with atomic_path(out / "trials.csv") as temporary:
         search.trials_dataframe().to_csv(temporary)
     written = ["trials.csv"]
-    for name, draw in {
-        "history.png": draw_history,
-        "slices.png": draw_slices,
-        "importances.png": draw_importances,
-    }.items():
+    shown = []
+    for name, (heading, draw) in PICTURES.items():
         figure = draw(search)
         # Of few trials importances cannot be told; those of an earlier run would mislead.
         (out / name).unlink(missing_ok=True)
@@ -207,9 +256,36 @@ def _write(out: Path, document: dict[str, Any], search: PipelineSearchCV) -> lis
             with atomic_path(out / name) as temporary:
                 figure.savefig(temporary, dpi=120)
             written.append(name)
+            width = round(_PAGE_DPI * figure.get_figwidth())
+            shown.append((heading, out / name, width))
+    if report:
+        with atomic_path(out / "report.html") as temporary:
+            temporary.write_text(_report(document, search, shown), encoding="utf-8")
+        written.append("report.html")
     with atomic_path(out / "best.json") as temporary:
         temporary.write_text(to_text(document), encoding="utf-8")
     return [*written, "best.json"]
+
+
+def _report(
+    document: dict[str, Any], search: PipelineSearchCV, shown: list[tuple[str, Path, int]]
+) -> str:
+    from ..inspection._search_page import render_search
+
+    trials = search.trials_dataframe()
+    rows = [
+        {
+            "trial": number,
+            "parameters": _drawn(trials, row),
+            **{name: row[name] for name in ("state", "score", "std", "error")},
+        }
+        for number, row in trials.iterrows()
+    ]
+    pictures = [
+        (heading, {"png": path.read_bytes(), "width": width, "alt": heading})
+        for heading, path, width in shown
+    ]
+    return render_search(document, rows, pictures)
 
 
 def _print(document: dict[str, Any], trials: pd.DataFrame) -> None:
@@ -229,16 +305,11 @@ def _print(document: dict[str, Any], trials: pd.DataFrame) -> None:
     table.add_column("parameters")
     complete = trials[trials["state"] == "complete"]
     for number, row in complete.sort_values("rank", kind="stable").head(_ROWS).iterrows():
-        drawn = {
-            name.removeprefix("param_"): value
-            for name, value in zip(trials.columns, row, strict=True)
-            if name.startswith("param_") and not _is_missing(value)
-        }
         table.add_row(
             str(number),
             f"{100 * row['score']:.1f}",
             f"{100 * row['std']:.1f}",
-            ", ".join(f"{_short(name)}={_round(value)}" for name, value in drawn.items()),
+            _drawn(trials, row),
         )
     console.print(table)
     console.print(
@@ -254,6 +325,16 @@ def _print(document: dict[str, Any], trials: pd.DataFrame) -> None:
     if corpus["synthetic"]:
         console.print("The corpus is synthetic: these figures say nothing of real speech.")
     console.print(f"{document['seconds']:.0f} s", style="dim")
+
+
+def _drawn(trials: pd.DataFrame, row: pd.Series[Any]) -> str:
+    """Tell in short what a trial tried."""
+    values = {
+        name.removeprefix("param_"): value
+        for name, value in zip(trials.columns, row, strict=True)
+        if name.startswith("param_") and not _is_missing(value)
+    }
+    return ", ".join(f"{_short(name)}={_round(value)}" for name, value in values.items())
 
 
 def _is_missing(value: Any) -> bool:

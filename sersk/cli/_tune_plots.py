@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,3 +88,11 @@ def draw_importances(search: PipelineSearchCV) -> Figure | None:
         title=f"What mattered, by {len(complete)} trials",
     )
     return figure
+
+
+# File, heading on a page, and who draws it.
+PICTURES: dict[str, tuple[str, Callable[[PipelineSearchCV], Figure | None]]] = {
+    "history.png": ("How the search went", draw_history),
+    "slices.png": ("Where the good values are", draw_slices),
+    "importances.png": ("What mattered", draw_importances),
+}

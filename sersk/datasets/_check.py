@@ -53,8 +53,10 @@ def check_corpus(corpus: Bunch) -> None:
     for column in ("emotion", "corpus"):
         _demand(column in frame.columns, f"frame has no column {column!r}")
     _demand(list(frame["emotion"]) == list(corpus.target), "target is not frame['emotion']")
+    unnamed = [name for name in corpus.target if not isinstance(name, str)]
+    _demand(not unnamed, f"an emotion is {unnamed[:1]}, not a text")
     _demand(
-        corpus.target_names == sorted(set(corpus.target)),
+        list(corpus.target_names) == sorted(set(corpus.target)),
         "target_names are not the sorted emotions of target",
     )
     for emotion in corpus.target_names:
@@ -70,7 +72,8 @@ def check_corpus(corpus: Bunch) -> None:
         _demand(not bare, f"{column} {bare[:1]} does not begin with the name of its corpus")
     _demand(bool(corpus.DESCR.strip()), "DESCR is empty")
     if "speaker" in frame.columns:
-        _demand(list(corpus.groups) == list(frame["speaker"]), "groups is not frame['speaker']")
+        groups = [] if corpus.groups is None else list(corpus.groups)
+        _demand(groups == list(frame["speaker"]), "groups is not frame['speaker']")
     else:
         _demand(corpus.groups is None, "groups are given, but frame has no column 'speaker'")
     shares = corpus.get("vote_shares")

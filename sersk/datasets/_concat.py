@@ -103,7 +103,8 @@ def _refuse_namesakes(frames: list[pd.DataFrame]) -> None:
             if owner.setdefault(name, number) != number and name not in CORPORA:
                 raise ValueError(
                     f"Corpora {owner[name]} and {number} are both named {name!r}, so their "
-                    "speakers would be taken for the same: load one of them with name=."
+                    "speakers would be taken for the same: load one of them with name=, or, where "
+                    "its CSV file has a column 'corpus', give it another name there."
                 )
 
 
@@ -119,5 +120,5 @@ def _describe(corpora: Sequence[Bunch], dropped: pd.DataFrame) -> str:
     if left_out:
         parts.append("Left out, as not all corpora have the emotion:\n\n" + "\n".join(left_out))
     if any(corpus.get("vote_shares") is not None for corpus in corpora):
-        parts.append("Vote shares are left out: not all corpora have them.")
+        parts.append("Vote shares are left out.")
     return "\n\n".join([*parts, *(corpus.DESCR for corpus in corpora)])

@@ -143,6 +143,8 @@ def load_csv(
 def write_corpus(corpus: Bunch, folder: str | os.PathLike[str]) -> Bunch:
     """Write a corpus of waveforms as 16-bit WAV files with a CSV file that describes them.
 
+    Samples beyond full scale, -1 and 1, are cut there.
+
     Parameters
     ----------
     corpus : Bunch
@@ -262,8 +264,9 @@ def _refuse_empty_cells(csv: Path, frame: pd.DataFrame, columns: list[str]) -> N
         empty = np.flatnonzero(frame[column].isna())
         if empty.size:
             raise CorpusError(
-                f"{str(csv)!r} has no {column} in {empty.size} row(s), the first being line "
-                f"{int(empty[0]) + 2}. Fill in the cells or remove the rows."
+                f"{str(csv)!r} has no {column} in {empty.size} row(s), the first being row "
+                f"{int(empty[0]) + 1} below the header, blank lines not counted. Fill in the cells "
+                "or remove the rows."
             )
 
 

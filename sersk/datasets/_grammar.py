@@ -228,7 +228,6 @@ def finish(
     rename: Mapping[str, str] | None,
     drop_flawed: bool,
     on_incomplete: OnIncomplete,
-    **extra: Any,
 ) -> Bunch:
     """Turn what was found into the Bunch that a loader returns.
 
@@ -248,8 +247,6 @@ def finish(
         Leave out the clips of ``corpus.flawed``.
     on_incomplete : {"warn", "raise", "ignore"}
         What to do if clips are missing.
-    **extra : object
-        Further entries of the Bunch.
 
     Returns
     -------
@@ -263,7 +260,7 @@ def finish(
     for column in ("speaker", "sentence"):
         frame[column] = prefix(corpus.name, frame[column])
     frame = select_emotions(frame, emotions, rename)
-    return make_corpus_bunch(frame, descr=corpus.description, **extra)
+    return make_corpus_bunch(frame, descr=corpus.description)
 
 
 def select_emotions(

@@ -12,6 +12,10 @@ from sklearn.utils._param_validation import Interval, validate_params
 from .._utils._clip_table import as_clip_table
 from .._utils._decoding import ClipRegion, clip_seconds
 
+# Seconds. A window that begins later before the end may lie between two samples of the file, and
+# could not be read.
+_SHORTEST = 1e-3
+
 
 @validate_params(
     {
@@ -42,8 +46,9 @@ def make_windows(paths: Any, *, length: float = 3.0, hop: float | None = None) -
     Returns
     -------
     table : DataFrame
-        One row a window: ``path``, ``start``, ``stop`` and the other columns of `paths`. The last
-        window of a recording ends where the recording ends, and is shorter if need be.
+        One row a window: ``path``, ``start``, ``stop`` and the other columns of `paths`. A window
+        that reaches the end of the recording ends there, and is shorter if need be; less than a
+        millisecond is no window.
 
     Raises
     ------
@@ -75,7 +80,7 @@ def make_windows(paths: Any, *, length: float = 3.0, hop: float | None = None) -
         rows += [
             (number, path, start, min(start + length, last))
             for start in (first + hop * np.arange(n_windows)).tolist()
-            if start < last
+            if start == first or start < last - _SHORTEST
         ]
     windows = pd.DataFrame(rows, columns=["row", "path", "start", "stop"])
     source = windows.pop("row").to_numpy()

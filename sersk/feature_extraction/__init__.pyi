@@ -8,6 +8,7 @@ from ._mfcc import MFCC
 from ._opensmile import OpenSMILE
 from ._per_clip import PerClip
 from ._pitch import Pitch
+from ._recording_statistics import RecordingStatistics
 from ._speaker_normalizer import SpeakerNormalizer
 from ._spectral_shape import SpectralShape
 from ._time_domain import TimeDomainStats
@@ -27,6 +28,7 @@ __all__ = [
     "PerClip",
     "Pitch",
     "RMSEnergy",
+    "RecordingStatistics",
     "SpeakerNormalizer",
     "SpectralShape",
     "TimeDomainStats",

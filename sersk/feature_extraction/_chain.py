@@ -184,6 +184,27 @@ def makes_vectors(chain: Any) -> bool:
     return "transform" in getattr(last, "_sklearn_auto_wrap_output_keys", ("transform",))
 
 
+def preserved_dtypes(chain: Any) -> list[str]:
+    """Tell which types of numbers come out of a chain as they went in.
+
+    Parameters
+    ----------
+    chain : transformer
+        A chain; the tags of a pipeline name what its last step preserves, but all of them have to.
+
+    Returns
+    -------
+    names : list of str
+        Of "float64" and "float32".
+    """
+    tags = [get_tags(step).transformer_tags for step in steps_of(chain)]
+    return [
+        name
+        for name in ("float64", "float32")
+        if all(each is not None and name in each.preserves_dtype for each in tags)
+    ]
+
+
 def shortened(chain: Any, n_samples: int) -> Any:
     """Copy a fitted chain that skips padding, for clips that are shorter than the longest.
 

@@ -232,7 +232,7 @@ class Functionals(TransformerMixin, BaseEstimator):
         self : object
             The transformer.
         """
-        self._resolve_statistics()
+        self._check_statistics()
         valid_lengths(self._note_shape(X))
         return self
 
@@ -253,7 +253,7 @@ class Functionals(TransformerMixin, BaseEstimator):
         vectors : ndarray of shape (n_clips, n_series * n_statistics)
             As `transform` returns them.
         """
-        self._resolve_statistics()
+        self._check_statistics()
         return self._describe(self._note_shape(X))
 
     def transform(self, X: ArrayLike) -> NDArray[np.floating]:
@@ -277,7 +277,7 @@ class Functionals(TransformerMixin, BaseEstimator):
             If `backend` is "numba" where that cannot be used.
         """
         self._validate_params()
-        self._resolve_statistics()
+        self._check_statistics()
         return self._describe(self._check_frames(X, reset=False))
 
     def _describe(self, X: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -343,7 +343,7 @@ class Functionals(TransformerMixin, BaseEstimator):
         )
         return frames
 
-    def _resolve_statistics(self) -> None:
+    def _check_statistics(self) -> None:
         if not len(self.statistics):
             raise ValueError("statistics is empty: name at least one, such as 'mean'.")
         for name in self.statistics:

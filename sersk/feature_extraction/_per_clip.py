@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from contextlib import closing, nullcontext
-from itertools import islice
 from multiprocessing import TimeoutError as WorkersTimeoutError
 from numbers import Integral, Real
 from typing import Any, Literal, Self
@@ -16,15 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
 from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils._failures import failures_collected
+from .._utils._parallel import as_completed
 from .._utils._progress import track
 from .._utils._sample_rates import check_sample_rates
 from .._utils._warnings import repeat_warnings, warnings_recorded
 from ..exceptions import SerskError
-from ._chain import check_rows_independent, fit_chain, makes_vectors, steps_of
+from ._chain import check_rows_independent, fit_chain, makes_vectors, preserved_dtypes
 from ._clip_rows import ClipRows
 from ._clip_run import ClipRun, Outcome, Task, compute_clips
 from ._clip_store import ClipStore
@@ -282,18 +282,12 @@ class PerClip(TransformerMixin, BaseEstimator):
         repeat_warnings(said + run.warnings, run.failed, where="failed_", stacklevel=4)
 
     def _run_in_workers(self, tasks: Iterator[Task], workers: int) -> Generator[Outcome]:
-        # Without workers joblib cannot watch over the time, and says so.
-        settings = {"n_jobs": self.n_jobs, "timeout": None if workers == 1 else self.timeout}
         calls = (delayed(compute_clips)(task) for task in tasks)
-        try:
-            parallel = Parallel(return_as="generator_unordered", batch_size=1, **settings)
-        except ValueError:
-            # A backend that hands out all results at once: a few chunks at a time, then.
-            while some := list(islice(calls, workers * _CHUNKS_A_WORKER)):
-                yield from Parallel(batch_size=1, **settings)(some)
-        else:
-            with closing(parallel(calls)) as results:
-                yield from results
+        # Without workers joblib cannot watch over the time, and says so.
+        timeout = None if workers == 1 else self.timeout
+        return as_completed(
+            calls, self.n_jobs, a_worker=_CHUNKS_A_WORKER, batch_size=1, timeout=timeout
+        )
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Name the features of the chain.
@@ -345,13 +339,7 @@ class PerClip(TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         inner = get_tags(self.transformer)
         tags.input_tags = inner.input_tags
-        # A pipeline names what its last step preserves; but all of them have to.
-        kept = [get_tags(step).transformer_tags for step in steps_of(self.transformer)]
-        tags.transformer_tags.preserves_dtype = [
-            name
-            for name in ("float64", "float32")
-            if all(step is not None and name in step.preserves_dtype for step in kept)
-        ]
+        tags.transformer_tags.preserves_dtype = preserved_dtypes(self.transformer)
         return tags
 
 

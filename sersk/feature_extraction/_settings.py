@@ -16,7 +16,7 @@ DELTA_WIDTH = 9
 # Lengths of the Fourier transform that the compiled kernels cover.
 FFT_LENGTHS = (128, 256, 512, 1024, 2048, 4096, 8192)
 
-# Octave bands above the first in the spectral contrast, and the lowest of their edges in Hz.
+# Lowest edge of the octave bands of the spectral contrast, in Hz; one more band lies below it.
 _CONTRAST_FMIN = 200.0
 # Where the highest filter of seven octaves from C1 ends, whatever the tuning, in Hz.
 _HIGHEST_FILTER = 4400.0

@@ -18,7 +18,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from .._utils._clip_table import as_clip_table
 from .._utils._lengths import valid_lengths
 from ..exceptions import SpeakerWarning
-from ._chain import makes_vectors, steps_of
+from ._chain import makes_vectors, preserved_dtypes, steps_of
 from ._clip_rows import ClipRows
 
 # The number of a speaker whose name is missing.
@@ -335,13 +335,7 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
         inner = get_tags(self.transformer)
         tags.input_tags = inner.input_tags
         tags.target_tags.required = inner.target_tags.required
-        # A pipeline names what its last step preserves; but all of them have to.
-        kept = [get_tags(step).transformer_tags for step in steps_of(self.transformer)]
-        tags.transformer_tags.preserves_dtype = [
-            name
-            for name in ("float64", "float32")
-            if all(step is not None and name in step.preserves_dtype for step in kept)
-        ]
+        tags.transformer_tags.preserves_dtype = preserved_dtypes(self.transformer)
         return tags
 
 

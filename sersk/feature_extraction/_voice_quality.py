@@ -15,7 +15,7 @@ from ._vectors import VectorTransformer
 
 Array = NDArray[np.float64]
 
-# Frames a second, in both the analysis of pitch and that of formants.
+# Seconds from frame to frame, in both the analysis of pitch and that of formants.
 _TIME_STEP = 0.01
 # Poles that Praat looks for below `max_formant`; its standard, whatever number is reported.
 _FORMANTS_SOUGHT = 5

@@ -13,37 +13,22 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _num_samples, check_is_fitted
 from torch import Tensor
 
 from ..neural_network._base import BaseNetClassifier, plain_module
 from ..neural_network._data import BatchIterator, ClipDataset
 from ..neural_network._engine import SkorchNet
+from ._base import find_part
 
 Array = NDArray[np.floating]
-
-# Where meta-estimators keep what they fitted.
-_INNER = ("estimator_", "best_estimator_")
 
 
 def find_net(estimator: Any) -> tuple[BaseNetClassifier, list[Any]]:
     """Find the fitted net that an estimator ends in, and the steps before it."""
-    part, steps = estimator, []
-    while not isinstance(part, BaseNetClassifier):
-        inner = [getattr(part, name) for name in _INNER if hasattr(part, name)]
-        if isinstance(part, Pipeline):
-            steps += [step for _, step in part.steps[:-1]]
-            part = part.steps[-1][1]
-        elif inner:
-            part = inner[0]
-        else:
-            if hasattr(part, "fit"):
-                check_is_fitted(part)
-            raise TypeError(
-                "estimator must be a fitted net of sersk.neural_network, a pipeline that ends in "
-                f"one, or a ValidationHoldout around either. {type(part).__name__} is no such net."
-            )
+    part, steps = find_part(
+        estimator, lambda part: isinstance(part, BaseNetClassifier), "is no such net"
+    )
     check_is_fitted(part, "net_")
     return part, steps
 

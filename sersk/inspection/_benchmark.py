@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
+from ._base import check_axes_of_panels, check_columns
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -144,7 +146,9 @@ class BenchmarkDisplay:
         """
         table = _check_table(self.table)
         panels = self.panels
-        self.axes_ = _new_axes(table, panels) if axes is None else _check_axes(axes, panels)
+        self.axes_ = (
+            _new_axes(table, panels) if axes is None else check_axes_of_panels(axes, panels)
+        )
         self.figure_: Figure = self.axes_[0].figure
         self.points_: list[Line2D] = []
         self.intervals_: list[Line2D] = []
@@ -191,12 +195,7 @@ class BenchmarkDisplay:
 
 
 def _check_table(table: Any) -> pd.DataFrame:
-    if not isinstance(table, pd.DataFrame) or not len(table):
-        raise ValueError("There is nothing to draw: the table of a benchmark has a row or more.")
-    missing = [name for name in _COLUMNS if name not in table.columns]
-    if missing:
-        raise ValueError(f"The table has no column {', '.join(map(repr, missing))}.")
-    return table
+    return check_columns(table, _COLUMNS, "the table of a benchmark has a row or more")
 
 
 def _names_of_rows(table: pd.DataFrame) -> list[str]:
@@ -226,18 +225,6 @@ def _new_axes(table: pd.DataFrame, panels: list[str]) -> np.ndarray[Any, Any]:
         gridspec_kw={"height_ratios": heights},
     )  # fmt: skip
     return np.array(axes[:, 0], dtype=object)
-
-
-def _check_axes(axes: Any, panels: list[str]) -> np.ndarray[Any, Any]:
-    from matplotlib.axes import Axes
-
-    flat = np.array([axes] if isinstance(axes, Axes) else axes, dtype=object).ravel()
-    if len(flat) != len(panels) or not all(isinstance(ax, Axes) for ax in flat):
-        raise ValueError(
-            f"axes must be {len(panels)} matplotlib Axes, one for each of {', '.join(panels)}; got "
-            f"{len(flat)} object(s)."
-        )
-    return flat
 
 
 def _explain(ax: Axes, table: pd.DataFrame, colors: Mapping[str, Any], published: bool) -> int:

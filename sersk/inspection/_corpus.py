@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from ._base import check_axes_of_panels
 from ._corpus_panels import draw_bars, draw_counts, draw_durations
 
 if TYPE_CHECKING:
@@ -125,7 +126,11 @@ class CorpusDisplay:
         panels = self.panels
         if not panels:
             raise ValueError("There is nothing to draw: the display was given no table.")
-        self.axes_ = self._new_axes() if axes is None else _check_axes(axes, panels)
+        self.axes_ = (
+            self._new_axes()
+            if axes is None
+            else check_axes_of_panels(axes, panels, " Fewer panels: shorten by=.")
+        )
         for panel, ax in zip(panels, self.axes_, strict=True):
             if panel == "emotions":
                 assert self.emotion_counts is not None
@@ -315,15 +320,3 @@ def _headline(frame: pd.DataFrame) -> str:
             n = frame[name].nunique()
             parts.append(f"{n} {name}{'s' * (n != 1)}")
     return ", ".join(parts)
-
-
-def _check_axes(axes: Any, panels: list[str]) -> np.ndarray[Any, Any]:
-    from matplotlib.axes import Axes
-
-    flat = np.array([axes] if isinstance(axes, Axes) else axes, dtype=object).ravel()
-    if len(flat) != len(panels) or not all(isinstance(ax, Axes) for ax in flat):
-        raise ValueError(
-            f"axes must be {len(panels)} matplotlib Axes, one for each of {', '.join(panels)}; got "
-            f"{len(flat)} object(s). Fewer panels: shorten by=."
-        )
-    return flat

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
-from ._base import check_axes
+from ._base import check_axes, check_columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,7 +122,7 @@ class LeakageDisplay:
         ValueError
             If the table has no row or lacks a column.
         """
-        table = _check_table(self.table)
+        table = check_columns(self.table, _COLUMNS, "the table of an audit has a row a condition")
         ax = check_axes(ax, figsize=(_WIDTH, _HEIGHT_OF_REST + _HEIGHT_OF_ROW * len(table)))
         self.points_, self.intervals_, self.gaps_ = [], [], []
         strangers = 100 * table["balanced_accuracy"].get(_STRANGERS, np.nan)
@@ -218,15 +218,6 @@ class LeakageDisplay:
             )
         display = cls(audit["table"], chance=audit.get("chance"))
         return display.plot(ax, color=color, leak_color=leak_color, title=title)
-
-
-def _check_table(table: Any) -> pd.DataFrame:
-    if not isinstance(table, pd.DataFrame) or not len(table):
-        raise ValueError("There is nothing to draw: the table of an audit has a row a condition.")
-    missing = [name for name in _COLUMNS if name not in table.columns]
-    if missing:
-        raise ValueError(f"The table has no column {', '.join(map(repr, missing))}.")
-    return table
 
 
 def _write_score(ax: Axes, place: int, condition: str, uar: float, above: float) -> Annotation:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
+
+from ._base import check_columns, check_pair_of_axes, find_part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 # A panel each: what it shows, and by how much that is multiplied.
 _PANELS = {"loss": ("Loss", 1.0), "balanced_accuracy": ("UAR (%)", 100.0)}
 _PARTS = {"train": "training", "valid": "validation"}
-
-# Where meta-estimators keep what they fitted.
-_INNER = ("estimator_", "best_estimator_")
 
 # Of a new figure, in inches.
 _FIGSIZE = (9.0, 3.6)
@@ -147,7 +144,7 @@ class LearningCurveDisplay:
         """
         curves = [_check_curve(curve) for curve in self.curves]
         best_epochs = _check_best_epochs(self.best_epochs, curves)
-        axes = _check_pair_of_axes(ax)
+        axes = check_pair_of_axes(ax, _new_axes, "loss and UAR", "plt.subplots(1, 2)")
         colors = {"train": train_color, "valid": valid_color}
         self.lines_: dict[str, list[Line2D]] = {}
         self.means_: dict[str, Line2D] = {}
@@ -326,21 +323,7 @@ class LearningCurveDisplay:
 
 def _find_net(estimator: Any) -> Any:
     """Find the part of an estimator that has a history."""
-    part = estimator
-    while not hasattr(part, "history_"):
-        inner = [getattr(part, name) for name in _INNER if hasattr(part, name)]
-        if isinstance(part, Pipeline):
-            part = part.steps[-1][1]
-        elif inner:
-            part = inner[0]
-        else:
-            if hasattr(part, "fit"):
-                check_is_fitted(part)
-            raise TypeError(
-                "estimator must be a fitted net of sersk.neural_network, a pipeline that ends in "
-                f"one, or a ValidationHoldout around either. {type(part).__name__} has no history_."
-            )
-    return part
+    return find_part(estimator, lambda part: hasattr(part, "history_"), "has no history_")[0]
 
 
 def _make_curve(history: Any) -> pd.DataFrame:
@@ -356,15 +339,12 @@ def _make_curve(history: Any) -> pd.DataFrame:
 
 
 def _check_curve(curve: Any) -> pd.DataFrame:
-    if not isinstance(curve, pd.DataFrame) or not len(curve):
-        raise ValueError("There is nothing to draw: a curve has a row an epoch.")
-    missing = [name for name in (f"train_{it}" for it in _PANELS) if name not in curve.columns]
-    if missing:
-        raise ValueError(f"The curve has no column {', '.join(map(repr, missing))}.")
-    if curve.index.has_duplicates:
-        twice = curve.index[curve.index.duplicated()][0]
+    columns = [f"train_{measure}" for measure in _PANELS]
+    checked = check_columns(curve, columns, "a curve has a row an epoch", "curve")
+    if checked.index.has_duplicates:
+        twice = checked.index[checked.index.duplicated()][0]
         raise ValueError(f"Epoch {twice} stands there twice.")
-    return curve
+    return checked
 
 
 def _check_best_epochs(
@@ -385,20 +365,10 @@ def _check_best_epochs(
     return best_epochs
 
 
-def _check_pair_of_axes(ax: Any) -> NDArray[Any]:
-    """Return the axes of both panels: the given ones, or those of a new figure."""
+def _new_axes() -> Any:
     import matplotlib.pyplot as plt
-    from matplotlib.axes import Axes
 
-    if ax is None:
-        return np.asarray(plt.subplots(1, 2, figsize=_FIGSIZE, layout="constrained")[1])
-    axes = np.empty(0) if isinstance(ax, Axes) else np.ravel(np.asarray(ax, dtype=object))
-    if len(axes) != 2 or not all(isinstance(one, Axes) for one in axes):
-        raise TypeError(
-            "ax must be two matplotlib Axes, for loss and UAR, such as the axes of "
-            f"plt.subplots(1, 2), got {type(ax).__name__}."
-        )
-    return axes
+    return plt.subplots(1, 2, figsize=_FIGSIZE, layout="constrained")[1]
 
 
 def _draw_runs(ax: Axes, runs: list[pd.Series], color: Any, name: str) -> list[Line2D]:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from ._base import check_columns, check_pair_of_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,8 +122,10 @@ class ReliabilityDisplay:
         ValueError
             If the curve has no bin or lacks a column.
         """
-        curve = _check_curve(self.curve)
-        diagram, histogram = axes = _check_pair_of_axes(ax)
+        curve = check_columns(self.curve, _COLUMNS, "a curve has a row a bin", "curve")
+        diagram, histogram = axes = check_pair_of_axes(
+            ax, _new_axes, "bins and histogram", "plt.subplots(2)"
+        )
         confidence, accuracy = (100 * curve[name] for name in ("confidence", "accuracy"))
         self.diagonal_: Line2D = diagram.plot(
             [0, 100], [0, 100], "--", color="0.4", linewidth=1.0, label="as sure as right"
@@ -315,29 +319,7 @@ class ReliabilityDisplay:
         return display.plot(ax, color=color, title=title)
 
 
-def _check_curve(curve: Any) -> pd.DataFrame:
-    if not isinstance(curve, pd.DataFrame) or not len(curve):
-        raise ValueError("There is nothing to draw: a curve has a row a bin.")
-    missing = [name for name in _COLUMNS if name not in curve.columns]
-    if missing:
-        raise ValueError(f"The curve has no column {', '.join(map(repr, missing))}.")
-    return curve
-
-
-def _check_pair_of_axes(ax: Any) -> NDArray[Any]:
-    """Return the axes of both panels: the given ones, or those of a new figure."""
+def _new_axes() -> Any:
     import matplotlib.pyplot as plt
-    from matplotlib.axes import Axes
 
-    if ax is None:
-        _, axes = plt.subplots(
-            2, figsize=_FIGSIZE, height_ratios=_HEIGHT_RATIOS, layout="constrained"
-        )
-        return np.asarray(axes)
-    axes = np.empty(0) if isinstance(ax, Axes) else np.ravel(np.asarray(ax, dtype=object))
-    if len(axes) != 2 or not all(isinstance(one, Axes) for one in axes):
-        raise TypeError(
-            "ax must be two matplotlib Axes, for bins and histogram, such as the axes of "
-            f"plt.subplots(2), got {type(ax).__name__}."
-        )
-    return axes
+    return plt.subplots(2, figsize=_FIGSIZE, height_ratios=_HEIGHT_RATIOS, layout="constrained")[1]

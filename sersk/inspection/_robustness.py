@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ._base import check_axes, check_result
+from ._base import check_axes, check_columns, check_result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,9 +122,8 @@ class NoiseRobustnessDisplay:
         """
         table = _check_curve(self.table)
         places, labels = _places(table.index.to_numpy())
-        if ax is not None:
-            _check_same_levels(check_axes(ax, figsize=_CURVES_SIZE), labels)
         ax = check_axes(ax, figsize=_CURVES_SIZE)
+        _check_same_levels(ax, labels)
         uar, low, high = (100 * table[column].to_numpy(dtype=float) for column in _COLUMNS)
         noisy = np.isfinite(table.index.to_numpy(dtype=float))
         curve = ax.plot(places[noisy], uar[noisy], "o-", color=color, markersize=5, label=self.name)
@@ -211,16 +210,12 @@ class NoiseRobustnessDisplay:
 
 def _check_curve(table: Any) -> pd.DataFrame:
     """Return the table from the most noise to the clips as they are."""
-    if not isinstance(table, pd.DataFrame) or not len(table):
-        raise ValueError("There is nothing to draw: the table has a row for each level of noise.")
-    missing = [name for name in _COLUMNS if name not in table.columns]
-    if missing:
-        raise ValueError(f"The table has no column {', '.join(map(repr, missing))}.")
-    if table.index.has_duplicates:
+    curve = check_columns(table, _COLUMNS, "the table has a row for each level of noise")
+    if curve.index.has_duplicates:
         raise ValueError(
-            f"The level {table.index[table.index.duplicated()][0]} stands there twice."
+            f"The level {curve.index[curve.index.duplicated()][0]} stands there twice."
         )
-    return table.sort_index()
+    return curve.sort_index()
 
 
 def _places(levels: NDArray[Any]) -> tuple[NDArray[np.float64], list[str]]:

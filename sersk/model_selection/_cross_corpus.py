@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 from sklearn.utils.validation import _num_samples
 
 from .._utils._clip_table import as_clip_table
 from .._utils._files import real_paths
+from .._utils._parallel import as_completed
 from .._utils._progress import track
 from .._utils._sample_rates import check_sample_rates
 from .._utils._warnings import repeat_warnings, warnings_recorded
@@ -197,8 +198,8 @@ def cross_corpus_table(
         delayed(_run)(number, job, pipeline, X, emotions, os.getpid())
         for number, job in enumerate(jobs)
     )
-    run = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    done = track(run(calls), total=len(jobs), description="pairs of corpora", show=bool(verbose))
+    found = as_completed(calls, n_jobs)
+    done = track(found, total=len(jobs), description="pairs of corpora", show=bool(verbose))
     # Recorded here for fits that run in this process, be it in threads, and there for the others.
     with warnings_recorded() as said:
         outcomes = sorted(done, key=lambda outcome: outcome.fold)

@@ -17,10 +17,11 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, _safe_indexing, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 from sklearn.utils.validation import has_fit_parameter
 
 from .._utils._clip_table import as_clip_table
+from .._utils._parallel import as_completed
 from .._utils._progress import track
 from .._utils._sample_rates import check_sample_rates
 from .._utils._warnings import repeat_warnings, warnings_recorded
@@ -154,9 +155,8 @@ def evaluate_protocol(
         delayed(run_fold)(number, estimator, X, emotions, train, test, os.getpid(), who)
         for number, (train, test) in enumerate(folds)
     )
-    run = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
     done = track(
-        run(jobs),
+        as_completed(jobs, n_jobs),
         total=len(folds),
         description=f"{splitter.protocol} split",
         show=bool(verbose),
@@ -350,10 +350,16 @@ def unreadable_files(fitted: Any) -> dict[str, str]:
     inner = [step for _, step in getattr(fitted, "steps", [])]
     inner += [getattr(fitted, name, None) for name in ("best_estimator_", "estimator_")]
     inner += list(getattr(fitted, "estimators_", []))
+    inner += _under_calibration(fitted)
     for step in inner:
         if step is not None:
             found.update(unreadable_files(step))
     return found
+
+
+def _under_calibration(fitted: Any) -> list[Any]:
+    """Give what scikit-learn's CalibratedClassifierCV put its calibration upon."""
+    return [each.estimator for each in getattr(fitted, "calibrated_classifiers_", [])]
 
 
 def history_of(fitted: Any) -> list[dict[str, Any]] | None:
@@ -374,6 +380,9 @@ def history_of(fitted: Any) -> list[dict[str, Any]] | None:
     for name in ("best_estimator_", "estimator_"):
         if hasattr(fitted, name):
             return history_of(getattr(fitted, name))
+    # With an ensemble, there are as many histories as folds: none is that of the whole.
+    if len(calibrated := _under_calibration(fitted)) == 1:
+        return history_of(calibrated[0])
     if getattr(fitted, "steps", None):
         return history_of(fitted.steps[-1][1])
     return None

@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils._clip_table import as_clip_table
 from .._utils._lengths import valid_lengths
+from .._utils._parallel import as_completed
 from .._utils._progress import track
 from .._utils._sample_rates import check_sample_rates, sample_rates
 from .._utils._warnings import repeat_warnings, warnings_recorded
@@ -179,8 +180,8 @@ def noise_robustness(
         delayed(_predict)(level, estimator, X, transform, sample_rate, random_state, os.getpid())
         for level, transform in zip(levels, transforms, strict=True)
     )
-    run = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    done = track(run(jobs), total=len(levels), description="levels of noise", show=bool(verbose))
+    found = as_completed(jobs, n_jobs)
+    done = track(found, total=len(levels), description="levels of noise", show=bool(verbose))
     with warnings_recorded() as said:
         outcomes = sorted(done, key=lambda outcome: -outcome.level)
     said += [warning for outcome in outcomes for warning in outcome.warnings]

@@ -241,6 +241,9 @@ class PipelineSearchCV(MetaEstimatorMixin, BaseEstimator):
     # With metadata routing, groups that are there for an outer splitter come here as well.
     __metadata_request__fit = {"groups": True}
 
+    # Where the work of `predict` is done.
+    _predicts_with = "best_estimator_"
+
     def __init__(
         self,
         estimator: Any,

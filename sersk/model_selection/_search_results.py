@@ -94,11 +94,10 @@ def choose_best(results: dict[str, Any]) -> int:
     complete = np.flatnonzero(results["state"] == "complete")
     if len(complete):
         return int(complete[np.argmax(results["mean_test_score"][complete])])
-    n_failed = np.count_nonzero(results["state"] == "failed")
+    ended = [f"{np.count_nonzero(results['state'] == how)} {how}" for how in ("failed", "pruned")]
     first = next((error for error in results["error"] if error is not None), None)
     raise TuningError(
-        f"None of {len(results['state'])} trials went through all folds: {n_failed} failed, the "
-        f"others were pruned."
+        f"None of {len(results['state'])} trials went through all folds: {', '.join(ended)}."
         + (f" The first error is: {first}" if first else " Let the pruner wait for longer.")
     )
 

@@ -6,6 +6,8 @@ import copy
 import functools
 import hashlib
 import os
+import re
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -149,7 +151,8 @@ def open_study(
     pruner : BasePruner, default=None
         Ends trials that promise little.
     search : str, default=None
-        Token of a call of `fit`, for which this process will open the storage again and again.
+        Token of a call of `fit` that has made the study, and for which this process will open the
+        storage again and again.
 
     Returns
     -------
@@ -161,6 +164,7 @@ def open_study(
     TuningError
         If the storage cannot be used.
     """
+    shown = without_password(str(storage))
     try:
         if storage is None or isinstance(storage, BaseStorage):
             opened = storage
@@ -168,20 +172,49 @@ def open_study(
             opened = _opened(os.fspath(storage), search)
         else:
             opened = open_storage(storage)
+        if search is not None and opened is not None:
+            # A worker that made it anew would compute for nobody.
+            return optuna.load_study(
+                study_name=name, storage=opened, sampler=sampler, pruner=pruner
+            )
         return optuna.create_study(
             storage=opened, sampler=sampler, pruner=pruner, study_name=name,
             direction="maximize", load_if_exists=True,
         )  # fmt: skip
-    except ImportError as error:
+    except KeyError as error:
         raise TuningError(
-            f"The storage {storage!r} needs the package {error.name!r}, which is not installed."
+            f"A worker on {socket.gethostname()} does not find the study in {shown!r}: there it "
+            "is another file. Name one as storage that all machines see under the same path, "
+            "or the URL of a database."
+        ) from error
+    except ImportError as error:
+        missing = error.name or getattr(error.__cause__, "name", None) or "of its driver"
+        raise TuningError(
+            f"The storage {shown!r} needs the package {missing!r}, which is not installed."
         ) from error
     except Exception as error:
-        shown = storage if isinstance(storage, str) else str(storage)
+        # Databases add lines of what they were asked.
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
         raise TuningError(
-            f"The storage {shown!r} cannot be used ({type(error).__name__}: {error}). Name a file "
-            "in a folder that can be written to, or the URL of a database that answers."
+            f"The storage {shown!r} cannot be used ({without_password(why)}). Name a file in a "
+            "folder that can be written to, or the URL of a database that answers."
         ) from error
+
+
+def without_password(text: str) -> str:
+    """Hide the password of a URL: messages and results are shown to others.
+
+    Parameters
+    ----------
+    text : str
+        Of which a URL may be a part.
+
+    Returns
+    -------
+    text : str
+        With stars in the place of a password.
+    """
+    return re.sub(r"(://[^:/@\s]*):[^/\s]+@", r"\1:***@", text)
 
 
 def name_study(

@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -25,9 +25,10 @@ from optuna.study import Study
 from optuna.trial import Trial, TrialState
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 from sklearn.utils.validation import has_fit_parameter
 
+from .._utils._parallel import as_completed
 from .._utils._warnings import Said, warnings_recorded
 from ._protocols import Fold
 from ._search_claims import RESULT, WHOLE, claim, lose, n_begun, renew_lost, trials_of
@@ -219,26 +220,25 @@ def _is_threads(backend: Any) -> bool:
 def _run_in_workers(
     search: Search, study: Study, n_jobs: int | None, is_missing: Callable[[], bool]
 ) -> Generator[list[Said]]:
-    """Hand out trials one by one; those of workers that die are tried again."""
+    """Hand out trials one by one; those of workers that die are handed out again."""
     backend, _ = get_active_backend()
-    parallel = Parallel(
-        n_jobs=n_jobs,
-        backend="loky" if _is_threads(backend) else None,
-        return_as="generator_unordered",
-        batch_size=1,
-        pre_dispatch="n_jobs",
-    )
     n_missing = search.n_trials - n_begun(study)
     # Looked at when a worker is free: until then it may have become late.
     calls = (delayed(run_trial)(search) for _ in range(n_missing) if is_missing())
     try:
-        with closing(parallel(calls)) as outcomes:
-            yield from outcomes
-    except BaseException as error:
-        # joblib has ended the others, too.
+        yield from as_completed(
+            calls,
+            n_jobs,
+            backend="loky" if _is_threads(backend) else None,
+            batch_size=1,
+            pre_dispatch="n_jobs",
+        )
+    except BrokenProcessPool:
+        pass  # joblib has ended the others, too
+    finally:
+        # Nobody works on any of them now. A cluster gives what a dead worker had to another one,
+        # which has begun a trial of its own.
         renew_lost(study, search.token)
-        if not isinstance(error, BrokenProcessPool):
-            raise
 
 
 # -------------------------------------------------------------------------------------- one trial

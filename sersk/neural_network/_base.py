@@ -62,6 +62,8 @@ _MONITORS = {"loss": ("valid_loss", False), "balanced_accuracy": ("valid_balance
 
 # Callbacks that have no business after the fit for which they were made.
 _OF_ONE_FIT = ("keep_best", "lr_schedule")
+# Name of the callback that a change of `gradient_clip` replaces.
+_CLIPPING = "gradient_clip"
 
 # Parameters that change nothing in the weights, so that another value finds the same checkpoint.
 _WITHOUT_EFFECT = ("checkpoint_dir", "random_state", "tensorboard_dir", "verbose")
@@ -400,7 +402,10 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
     def _renew_options(self) -> None:
         """Tell a net that goes on with its optimizer the parameters as they are now."""
         net = self.net_
-        net.callbacks_ = [pair for pair in net.callbacks_ if pair[0] not in _OF_ONE_FIT]
+        others = [pair for pair in net.callbacks_ if pair[0] not in (*_OF_ONE_FIT, _CLIPPING)]
+        clipping = [(name, callback.initialize()) for name, callback in self._clip_gradients()]
+        net.callbacks_ = clipping + others
+        net.bfloat16 = self._trains_in_bfloat16(torch.device(net.device))
         net.batch_size = self.batch_size
         net.accumulate_batches = self.accumulate_batches
         net.augment = self._make_augmentation()
@@ -463,9 +468,7 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _make_callbacks(self, validated: bool | None) -> list[Any]:
         """Make the callbacks of a fit with validation or without, or, for None, of one epoch."""
-        callbacks: list[Any] = []
-        if self.gradient_clip is not None:
-            callbacks.append(("gradient_clip", GradientNormClipping(self.gradient_clip)))
+        callbacks: list[Any] = self._clip_gradients()
         if validated is not None and self.lr_schedule is not None:
             monitor = "valid_loss" if validated else "train_loss"
             callbacks.append(("lr_schedule", make_schedule(self.lr_schedule, self.lr, monitor)))
@@ -486,6 +489,11 @@ class BaseNetClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
                 )
         # Callbacks learn: those of the user stay as they are, so that a clone starts afresh.
         return callbacks + copy.deepcopy(list(self.callbacks or []))
+
+    def _clip_gradients(self) -> list[tuple[str, GradientNormClipping]]:
+        if self.gradient_clip is None:
+            return []
+        return [(_CLIPPING, GradientNormClipping(self.gradient_clip))]
 
     def _make_checkpoint(self, data: ClipDataset, valid: ClipDataset | None) -> Checkpoint | None:
         """Name the fit by all that it depends on: no other may go on from its weights."""

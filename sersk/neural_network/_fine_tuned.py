@@ -235,8 +235,8 @@ def _apply(changes: Mapping[str, Any], estimator: Any) -> None:
     refused = [
         name
         for name in before
-        if after[name] != before[name]
-        and (name not in BaseNetClassifier._parameter_constraints or name in _OF_THE_START)
+        if (name not in BaseNetClassifier._parameter_constraints or name in _OF_THE_START)
+        and _differ(after[name], before[name])
     ]
     if refused:
         raise ValueError(
@@ -251,3 +251,10 @@ def _apply(changes: Mapping[str, Any], estimator: Any) -> None:
         )
     net._validate_params()
     check_sample_rates(estimator)
+
+
+def _differ(one: Any, other: Any) -> bool:
+    # Sizes of layers may be arrays, of which `!=` is not one answer.
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return not np.array_equal(one, other)
+    return bool(one != other)

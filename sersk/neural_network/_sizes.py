@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, Protocol
 
+import numpy as np
+
 
 class _Convolutional(Protocol):
     filters: Sequence[int]
@@ -87,7 +89,7 @@ def _by_block(name: str, sizes: int | Sequence[Any], n_blocks: int, n_dims: int)
 
 
 def _pair(name: str, size: Any) -> tuple[int, int]:
-    if isinstance(size, Sequence) and len(size) == 2:
+    if isinstance(size, Sequence | np.ndarray) and len(size) == 2:
         return _size(name, size[0]), _size(name, size[1])
     raise ValueError(
         f"{name} takes whole numbers >= 1, and pairs of them for (frequency, time). Got {size!r}."

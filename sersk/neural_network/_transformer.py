@@ -188,8 +188,8 @@ class TransformerClassifier(BaseNetClassifier):
     Notes
     -----
     Vectors, frames and images are told apart by their axes. NaN behind the end of a clip is
-    padding: more or less of it changes neither a fit nor a prediction. Vectors must hold numbers
-    alone.
+    padding: more or less of it changes neither a fit nor a prediction, unless
+    ``mask_padding=False`` makes it silence. Vectors must hold numbers alone.
 
     A fitted net is pickled, copied and kept by skops with its weights as plain arrays, and can be
     loaded where there is no GPU. The state of the optimizer is not kept.

@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 from .._utils._sample_rates import sample_rates
 from ..datasets._registry import CORPORA
 from ..recipes._prepare import SEVERAL_CLIPS, SINGLE_CLIP
+from ._profile import UNITS, RecordingProfile, profile_from_plain, profile_to_plain
 
 _SYNTHETIC = "synthetic"
 # How the short licences of known corpora say that nobody may earn with them.
@@ -69,6 +70,10 @@ class ModelCard:
         None where there is none. Scores of the same system in an evaluation: the model itself is
         trained on all clips, and has none left to be tested on.
 
+    recordings : dict, default={}
+        How the training recordings were made: what a
+        :class:`~sersk.persistence.RecordingProfile` is made of. Empty where they were not measured.
+
     versions : dict of str to str, default={}
         Of the packages that computed.
 
@@ -94,7 +99,13 @@ class ModelCard:
     n_speakers: int | None = None
     clips_by_emotion: dict[str, int] = field(default_factory=dict)
     protocol_scores: dict[str, dict[str, dict[str, float | None]]] = field(default_factory=dict)
+    recordings: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def profile(self) -> RecordingProfile | None:
+        """How the training recordings were made; None where they were not measured."""
+        return profile_from_plain(self.recordings)
 
     @property
     def non_commercial(self) -> list[str]:
@@ -113,6 +124,7 @@ class ModelCard:
             self.head(),
             "## Intended use\n\n" + _INTENDED,
             "## Trained on\n\n" + self._describe_training(),
+            "## Training recordings\n\n" + self._describe_recordings(),
             "## Scores\n\n" + self._describe_scores(),
         ]
         versions = "\n".join(f"- {name} {version}" for name, version in self.versions.items())
@@ -163,6 +175,18 @@ class ModelCard:
         lines += [f"| {name} | {number} |" for name, number in self.clips_by_emotion.items()]
         return "\n".join(lines)
 
+    def _describe_recordings(self) -> str:
+        profile = self.profile
+        if profile is None:
+            return "Not measured: whether others are like them is not known."
+        lines = ["| statistic | 1st percentile | 99th percentile |", "|---|---|---|"]
+        for name, (low, high) in profile.ranges.items():
+            unit = f" ({UNITS[name]})" if UNITS[name] else ""
+            lines.append(f"| {name.replace('_', ' ')}{unit} | {low:.4g} | {high:.4g} |")
+        return "\n".join(
+            [*lines, "", f"Of {profile.n_clips} clips, read at {profile.sample_rate} Hz."]
+        )
+
     def _describe_scores(self) -> str:
         if not self.protocol_scores:
             return (
@@ -190,6 +214,7 @@ def make_card(
     corpus: Bunch | None,
     protocol_scores: Any,
     recipe: str | None,
+    profile: RecordingProfile | None,
     by_speaker: bool,
     versions: Mapping[str, str],
 ) -> ModelCard:
@@ -205,6 +230,8 @@ def make_card(
         See `plain_scores`.
     recipe : str or None
         What made it.
+    profile : RecordingProfile or None
+        How the training recordings were made.
     by_speaker : bool
         Whether it has to be told who speaks.
     versions : mapping of str to str
@@ -236,18 +263,22 @@ def make_card(
         condition=(SEVERAL_CLIPS if by_speaker else SINGLE_CLIP) if labels else "",
         recipe=recipe or "",
         protocol_scores=plain_scores(protocol_scores),
+        recordings=profile_to_plain(profile),
         versions=dict(versions),
         **facts,
     )
 
 
 def _describe_estimator(model: Any) -> str:
-    name = type(model).__name__
-    inner = getattr(model, "estimator", None)
-    steps = getattr(model if inner is None else inner, "steps", None)
-    if steps is None:
-        return name
-    return f"{name}: {' -> '.join(step for step, _ in steps)}"
+    names = [type(model).__name__]
+    # A pipeline stands inside what holds speakers out, and that inside a calibration.
+    while not hasattr(model, "steps") and hasattr(model, "estimator"):
+        model = model.estimator
+        names.append(type(model).__name__)
+    if not hasattr(model, "steps"):
+        return names[0]
+    outer = names[:-1] or names
+    return f"{' of '.join(outer)}: {' -> '.join(step for step, _ in model.steps)}"
 
 
 def _count_speakers(frame: Any) -> int | None:

@@ -21,6 +21,7 @@ from ..exceptions import ModelFileError, ModelVersionWarning
 from ..recipes._provenance import versions as versions_now
 from ._card import ModelCard, card_from_plain, card_to_plain, make_card
 from ._container import SCHEMA, read_container, read_manifest, read_members, write_container
+from ._profile import RecordingProfile
 from ._schema import ForeignTypesError, audit, settle
 
 _BY_SPEAKER = "sersk.feature_extraction.SpeakerNormalizer"
@@ -37,6 +38,7 @@ _NAMES_SHOWN = 5
         "corpus": [Bunch, None],
         "protocol_scores": "no_validation",
         "recipe": [str, None],
+        "profile": [RecordingProfile, None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -47,6 +49,7 @@ def save(
     corpus: Bunch | None = None,
     protocol_scores: Any = None,
     recipe: str | None = None,
+    profile: RecordingProfile | None = None,
 ) -> str:
     """Write a fitted model to a file that runs no code when it is loaded.
 
@@ -73,6 +76,9 @@ def save(
 
     recipe : str, default=None
         Name of the recipe that made the model, for the card.
+
+    profile : RecordingProfile, default=None
+        How the training recordings were made, so that ``sersk predict`` can warn of others.
 
     Returns
     -------
@@ -139,6 +145,7 @@ def save(
         corpus=corpus,
         protocol_scores=protocol_scores,
         recipe=recipe,
+        profile=profile,
         by_speaker=_BY_SPEAKER in names,
         versions=versions_now(),
     )

@@ -21,12 +21,15 @@ from ..datasets._base import walk_audio_files
 from ..exceptions import AudioReadError, UnreadableAudioWarning
 from ..feature_extraction import SpeakerNormalizer
 from ..model_selection._evaluation import unreadable_files
+from ._profile import Comparison, RecordingProfile
 
 UNSURE = "unsure"
 PROBABILITY = "p_"
 # Clips at once: enough to hide the cost of a call, few enough that an hour needs no more memory
 # than a minute.
 _CHUNK = 64
+# From the generator up to the line that called `predict_recordings`, past what checks parameters.
+_OF_THE_USER = 4
 
 
 @validate_params(
@@ -36,6 +39,7 @@ _CHUNK = 64
         "window": [Interval(Real, 0, None, closed="neither"), None],
         "hop": [Interval(Real, 0, None, closed="neither"), None],
         "min_confidence": [Interval(Real, 0, 1, closed="both"), None],
+        "profile": [RecordingProfile, None],
         "chunk_size": [Interval(Integral, 1, None, closed="left")],
     },
     prefer_skip_nested_validation=True,
@@ -47,6 +51,7 @@ def predict_recordings(
     window: float | None = None,
     hop: float | None = None,
     min_confidence: float | None = None,
+    profile: RecordingProfile | None = None,
     chunk_size: int = _CHUNK,
 ) -> Bunch:
     """Predict the emotions of recordings: files, folders, long ones window by window.
@@ -72,6 +77,10 @@ def predict_recordings(
         Probability, in [0, 1], below which the emotion is ``"unsure"``. By default the most
         probable one is told, whatever its probability.
 
+    profile : RecordingProfile, default=None
+        How the recordings of the training were made, as ``sersk.read_card(path).profile`` tells: a
+        warning says which of these are unlike them, and what to do.
+
     chunk_size : int, default=64
         Clips (windows) that are predicted at once, >= 1.
 
@@ -81,7 +90,8 @@ def predict_recordings(
         ``table`` : DataFrame
             One row a clip: ``path``, ``start`` and ``stop`` in seconds, ``emotion``,
             ``confidence`` (the probability of the most probable emotion, NaN for models without
-            ``predict_proba``) and a column ``p_<emotion>`` for each emotion.
+            ``predict_proba``) and a column ``p_<emotion>`` for each emotion. With `profile` also
+            ``unlike``: in which way the clip is unlike those of the training, or nothing.
         ``failed`` : dict of str to str
             Files that could not be read, and why.
 
@@ -90,6 +100,11 @@ def predict_recordings(
     ValueError
         If the model reads no recordings, has to be told who speaks, or gives no probabilities and
         `min_confidence` needs them; if there is `hop` and no `window`.
+
+    Warns
+    -----
+    OutOfDepthWarning
+        If more than one clip in twenty is unlike those of `profile` in the same way.
 
     See Also
     --------
@@ -119,10 +134,10 @@ def predict_recordings(
     tables = list(
         iterate_predictions(
             model, paths, failed, window=window, hop=hop, min_confidence=min_confidence,
-            chunk_size=chunk_size,
+            profile=profile, chunk_size=chunk_size,
         )
     )  # fmt: skip
-    table = pd.concat(tables, ignore_index=True) if tables else _empty_table(model)
+    table = pd.concat(tables, ignore_index=True) if tables else _empty_table(model, profile)
     return Bunch(table=table, failed=failed)
 
 
@@ -134,6 +149,7 @@ def iterate_predictions(
     window: float | None,
     hop: float | None,
     min_confidence: float | None,
+    profile: RecordingProfile | None = None,
     chunk_size: int = _CHUNK,
 ) -> Iterator[pd.DataFrame]:
     """Predict chunk by chunk, in flat memory.
@@ -146,7 +162,7 @@ def iterate_predictions(
         Files and folders.
     failed : dict
         Receives the files that could not be read, and why.
-    window, hop, min_confidence, chunk_size
+    window, hop, min_confidence, profile, chunk_size
         See `predict_recordings`.
 
     Yields
@@ -164,6 +180,7 @@ def iterate_predictions(
         raise ValueError(f"hop={hop:g} needs a window, the length of what is predicted each time.")
     clips = _clips_of(find_recordings(paths, failed), failed, window, hop)
     said: list[Said] = []
+    comparison = None if profile is None else Comparison(profile)
     try:
         while rows := list(islice(clips, chunk_size)):
             table = pd.DataFrame(rows, columns=["path", "start", "stop"])
@@ -171,11 +188,17 @@ def iterate_predictions(
                 table = _predict_chunk(model, table, failed, windows=window is not None)
             said += of_chunk
             if len(table):
-                yield _finish(table, min_confidence)
+                table = _finish(table.reset_index(drop=True), min_confidence)
+                if comparison is not None:
+                    columns = ["path"] if window is None else ["path", "start", "stop"]
+                    table.insert(5, "unlike", comparison.look_at(table[columns]))
+                yield table
+        if comparison is not None:
+            comparison.warn(stacklevel=_OF_THE_USER)
     finally:
         # Files that could not be read are told apart, by name.
         told = [each for each in said if not issubclass(each[0], UnreadableAudioWarning)]
-        repeat_warnings(told, {}, where="", stacklevel=2)
+        repeat_warnings(told, {}, where="", stacklevel=_OF_THE_USER)
 
 
 def _check_model(model: Any, min_confidence: float | None) -> None:
@@ -242,6 +265,33 @@ def find_recordings(paths: Any, failed: dict[str, str]) -> list[str]:
     return list(dict.fromkeys(files))
 
 
+def count_clips(paths: Any, window: float | None, hop: float | None) -> int:
+    """Count what there is to predict, from the headers of files.
+
+    Parameters
+    ----------
+    paths : path-like or iterable of path-like
+        Files and folders.
+    window, hop : float or None
+        See `predict_recordings`.
+
+    Returns
+    -------
+    n_clips : int
+        Clips, or windows; files that cannot be read count as one.
+    """
+    files = find_recordings(paths, {})
+    if window is None:
+        return len(files)
+    n_clips = 0
+    for path in files:
+        try:
+            n_clips += len(make_windows([path], length=window, hop=hop))
+        except AudioReadError:
+            n_clips += 1
+    return n_clips
+
+
 def _clips_of(
     files: Sequence[str], failed: dict[str, str], window: float | None, hop: float | None
 ) -> Iterator[tuple[str, float, float]]:
@@ -293,7 +343,8 @@ def _finish(table: pd.DataFrame, min_confidence: float | None) -> pd.DataFrame:
     """Tell the most probable emotion, or that there is none."""
     columns = [name for name in table.columns if name.startswith(PROBABILITY)]
     if not columns:
-        return table.assign(confidence=np.nan)
+        table.insert(4, "confidence", np.nan)
+        return table
     probabilities = table[columns].to_numpy(dtype=float)
     labels = np.array([name.removeprefix(PROBABILITY) for name in columns], dtype=object)
     emotions, confidence = labels[probabilities.argmax(axis=1)], probabilities.max(axis=1)
@@ -304,7 +355,8 @@ def _finish(table: pd.DataFrame, min_confidence: float | None) -> pd.DataFrame:
     return table
 
 
-def _empty_table(model: Any) -> pd.DataFrame:
+def _empty_table(model: Any, profile: RecordingProfile | None) -> pd.DataFrame:
     labels = model.classes_ if hasattr(model, "predict_proba") else []
     columns = ["path", "start", "stop", "emotion", "confidence"]
+    columns += [] if profile is None else ["unlike"]
     return pd.DataFrame(columns=[*columns, *(f"{PROBABILITY}{label}" for label in labels)])

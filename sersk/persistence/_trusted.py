@@ -17,8 +17,9 @@ _SERSK = {
     ),
     "feature_extraction": (
         "Chroma", "FillPadding", "FrameFeatures", "Functionals", "LogMelSpectrogram", "MFCC",
-        "MelSpectrogram", "OpenSMILE", "PerClip", "Pitch", "RMSEnergy", "SpeakerNormalizer",
-        "SpectralShape", "TimeDomainStats", "Tonnetz", "VoiceQuality", "ZeroCrossingRate",
+        "MelSpectrogram", "OpenSMILE", "PerClip", "Pitch", "RMSEnergy", "RecordingStatistics",
+        "SpeakerNormalizer", "SpectralShape", "TimeDomainStats", "Tonnetz", "VoiceQuality",
+        "ZeroCrossingRate",
     ),
     "model_selection": ("ProtocolSplit", "ValidationHoldout"),
     "neural_network": (

@@ -9,7 +9,6 @@ from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import Tags, gen_batches
@@ -21,6 +20,7 @@ from .._utils._clip_table import ClipTable, as_clip_table
 from .._utils._decoding import ClipRegion, known_clip_length, read_clip
 from .._utils._draws import apply_draw
 from .._utils._failures import note_failures
+from .._utils._full_scale import full_scale
 from .._utils._lengths import valid_lengths
 from .._utils._threads import map_in_threads
 from ..exceptions import AudioReadError, ClipCutWarning, UnreadableAudioWarning
@@ -30,8 +30,6 @@ from ._base import sample_names
 _FILES_A_TASK = 16
 # Bad files named in a warning; all of them stand in ``failed_``.
 _NAMES_SHOWN = 5
-# Full scale of the integer formats that recording programs use.
-_FULL_SCALE = {2: 2.0**15, 4: 2.0**31}
 
 
 class AudioReader(ArrayOutputMixin, BaseEstimator):
@@ -266,7 +264,7 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
         if _is_list_of_arrays(X):
             waveforms = [_check_waveform(samples, row) for row, samples in enumerate(X)]
         else:
-            full_scale = _full_scale(X)
+            scale = full_scale(X)
             X = validate_data(
                 self,
                 X,
@@ -274,8 +272,8 @@ class AudioReader(ArrayOutputMixin, BaseEstimator):
                 dtype=[np.float64, np.float32],
                 ensure_all_finite="allow-nan",
             )
-            if full_scale is not None:
-                X = X / full_scale
+            if scale is not None:
+                X = X / scale
             waveforms = [row[:length] for row, length in zip(X, valid_lengths(X), strict=True)]
         skipped = round(self.offset * self.sample_rate)
         return [samples[skipped:] for samples in waveforms]
@@ -405,15 +403,6 @@ def _measure(
     return outcomes
 
 
-def _full_scale(X: Any) -> float | None:
-    """Find the full scale of 16- and 32-bit integers, whatever their byte order."""
-    if isinstance(X, pd.DataFrame):
-        X = X.to_numpy()
-    if isinstance(X, np.ndarray) and X.dtype.kind == "i":
-        return _FULL_SCALE.get(X.dtype.itemsize)
-    return None
-
-
 def _is_list_of_arrays(X: Any) -> bool:
     return (
         isinstance(X, list | tuple)
@@ -425,9 +414,9 @@ def _is_list_of_arrays(X: Any) -> bool:
 def _check_waveform(samples: NDArray[Any], row: int) -> NDArray[Any]:
     if samples.dtype.kind not in "iuf":
         raise ValueError(f"Row {row} holds values of type {samples.dtype}, not numbers.")
-    full_scale = _full_scale(samples)
-    if full_scale is not None:
-        return samples / full_scale
+    scale = full_scale(samples)
+    if scale is not None:
+        return samples / scale
     if np.isinf(samples).any():
         raise ValueError(f"Row {row} holds infinity. Samples lie in [-1, 1].")
     return samples[: int(valid_lengths(samples[np.newaxis])[0])]

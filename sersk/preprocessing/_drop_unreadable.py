@@ -6,19 +6,16 @@ import warnings
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from imblearn.base import BaseSampler
-from imblearn.utils import check_target_type
 from numpy.typing import NDArray
-from sklearn.utils import Tags, gen_batches
-from sklearn.utils.validation import validate_data
+from sklearn.utils import gen_batches
 
+from .._utils._row_sampler import RowSampler
 from ..exceptions import UnreadableAudioWarning
 
 _ROWS_AT_ONCE = 64
 
 
-class DropUnreadable(BaseSampler):
+class DropUnreadable(RowSampler):
     """Remove all-NaN rows, which stand for unreadable files, while fitting.
 
     A sampler: in a pipeline of imbalanced-learn it acts in ``fit`` alone. While predicting, every
@@ -50,35 +47,18 @@ class DropUnreadable(BaseSampler):
     ['anger', 'fear']
     """
 
-    _sampling_type = "bypass"
     _parameter_constraints: dict[str, list[Any]] = {}
-
-    # imbalanced-learn asks every sampler for one; nothing is balanced here, so it is no parameter.
-    sampling_strategy = "auto"
 
     def __init__(self) -> None:
         pass
 
-    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, Any, bool]:
-        y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
-        if isinstance(X, pd.DataFrame):
-            X = X.astype({name: kind.subtype for name, kind in _sparse_columns(X).items()})
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=True,
-            dtype=[np.float64, np.float32],
-            accept_sparse=False,
-            ensure_all_finite="allow-nan",
-            allow_nd=True,
-        )
-        return X, y, binarize_y
-
     def _fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
         readable = _has_sound(X)
         if not readable.any():
-            raise ValueError(f"None of the {len(X)} clips could be read: every row is NaN.")
+            raise ValueError(
+                f"None of the {len(X)} clips could be read: every row is NaN. The reader's failed_ "
+                "tells why."
+            )
         self.sample_indices_ = np.flatnonzero(readable)
         if readable.all():
             # Waveforms are large: no copy where there is nothing to remove.
@@ -92,17 +72,6 @@ class DropUnreadable(BaseSampler):
                 stacklevel=2,
             )
         return X[readable], y[readable]
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.sparse = False
-        tags.sampler_tags.sample_indices = True
-        return tags
-
-
-def _sparse_columns(X: pd.DataFrame) -> dict[Any, pd.SparseDtype]:
-    return {name: kind for name, kind in X.dtypes.items() if isinstance(kind, pd.SparseDtype)}
 
 
 def _has_sound(X: NDArray[np.floating]) -> NDArray[np.bool_]:

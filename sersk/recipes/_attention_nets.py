@@ -134,7 +134,7 @@ def cnn_gru_attention(
 
     Left open by the source, and chosen here: 64 bands; 32 and 64 filters of 3 x 3 with pooling by
     two; 64 units in each direction; four heads and the mean over time; the strength of the noise
-    (signal-to-noise ratios of 10 to 30 dB); at most 50 epochs of Adam with a learning rate of
+    (signal-to-noise ratios of 5 to 20 dB); at most 50 epochs of Adam with a learning rate of
     0.001, stopped early on the 10 % that are held out.
 
     Noise is listed under the source's preprocessing: as published, all clips get it, tested ones
@@ -142,7 +142,7 @@ def cnn_gru_attention(
 
     Examples
     --------
-    >>> from sersk.datasets import make_emotional_speech, write_corpus
+    >>> from sersk.datasets import make_emotional_speech
     >>> from sersk.recipes import cnn_gru_attention
     >>> corpus = make_emotional_speech(n_speakers=2, n_sentences=1, random_state=0)
     >>> pipeline = cnn_gru_attention(max_epochs=1)
@@ -281,7 +281,7 @@ def cnn_lstm_attention(
 
     Left open by the source, and chosen here: 64 bands; 32 and 64 filters of 3 x 3 with pooling by
     two; 64 units in each direction; four heads and the mean over time; the strength of the noise
-    (signal-to-noise ratios of 10 to 30 dB); at most 50 epochs of Adam with a learning rate of
+    (signal-to-noise ratios of 5 to 20 dB); at most 50 epochs of Adam with a learning rate of
     0.001, stopped early on the 10 % that are held out.
 
     Noise is listed under the source's preprocessing: as published, all clips get it, tested ones
@@ -289,7 +289,7 @@ def cnn_lstm_attention(
 
     Examples
     --------
-    >>> from sersk.datasets import make_emotional_speech, write_corpus
+    >>> from sersk.datasets import make_emotional_speech
     >>> from sersk.recipes import cnn_lstm_attention
     >>> corpus = make_emotional_speech(n_speakers=2, n_sentences=1, random_state=0)
     >>> pipeline = cnn_lstm_attention(max_epochs=1)
@@ -437,7 +437,7 @@ def cnn_lstm_attention_augmented(
 
     Examples
     --------
-    >>> from sersk.datasets import make_emotional_speech, write_corpus
+    >>> from sersk.datasets import make_emotional_speech
     >>> from sersk.recipes import cnn_lstm_attention_augmented
     >>> corpus = make_emotional_speech(n_speakers=2, n_sentences=1, random_state=0)
     >>> pipeline = cnn_lstm_attention_augmented(max_epochs=1, fine_tuning_epochs=1)

@@ -23,7 +23,8 @@ from ..feature_extraction import (
     SpeakerNormalizer,
 )
 from ..feature_extraction._functionals import DEFAULT_STATISTICS
-from ..preprocessing import AudioReader, DropUnreadable
+from ..preprocessing import DropUnreadable
+from ._blocks import reader_step
 
 # Spectral envelope, harmony, shape, voicing, loudness and pitch.
 _WIDE_STACK = (
@@ -71,7 +72,7 @@ def svm_functionals(
     n_mfcc : int, default=40
         Number of coefficients.
 
-    statistics : sequence of str, default=DEFAULT_STATISTICS
+    statistics : sequence of str, default=("mean", "std", ..., "slope")
         See :class:`sersk.feature_extraction.Functionals`.
 
     C : float, default=10.0
@@ -113,12 +114,9 @@ def svm_functionals(
     >>> pipeline.predict(corpus.data[:2]).shape
     (2,)
     """
-    reader = AudioReader(
-        sample_rate=sample_rate, duration=duration, on_error=on_error, n_jobs=n_jobs
-    )
     chain = Chain(
         [
-            ("read", reader),
+            reader_step(sample_rate, duration, on_error, n_jobs),
             ("mfcc", MFCC(sample_rate=sample_rate, n_mfcc=n_mfcc, n_jobs=n_jobs)),
             ("functionals", Functionals(statistics=statistics, n_jobs=n_jobs)),
         ]
@@ -182,7 +180,7 @@ def gradient_boosting_functionals(
     n_mfcc : int, default=20
         Number of coefficients, at most `n_mels`.
 
-    statistics : sequence of str, default=DEFAULT_STATISTICS
+    statistics : sequence of str, default=("mean", "std", ..., "slope")
         See :class:`sersk.feature_extraction.Functionals`.
 
     learning_rate : float, default=0.1
@@ -308,7 +306,7 @@ def svm_functionals_by_speaker(
     n_mfcc : int, default=20
         Number of coefficients, at most `n_mels`.
 
-    statistics : sequence of str, default=DEFAULT_STATISTICS
+    statistics : sequence of str, default=("mean", "std", ..., "slope")
         See :class:`sersk.feature_extraction.Functionals`.
 
     C : float, default=10.0
@@ -407,7 +405,7 @@ def wide_chain(
         Longest part of a clip that is kept, in seconds.
     n_fft, hop_length, n_mels, n_mfcc : int
         See :class:`sersk.feature_extraction.FrameFeatures`.
-    statistics : sequence of str, default=DEFAULT_STATISTICS
+    statistics : sequence of str, default=("mean", "std", ..., "slope")
         See :class:`sersk.feature_extraction.Functionals`.
 
     Returns
@@ -415,9 +413,7 @@ def wide_chain(
     chain : sklearn.pipeline.Pipeline
         With the steps ``read``, ``frames`` and ``functionals``.
     """
-    reader = AudioReader(
-        sample_rate=sample_rate, duration=duration, on_error=on_error, n_jobs=n_jobs
-    )
+    reader = reader_step(sample_rate, duration, on_error, n_jobs)
     frames = FrameFeatures(
         features=_WIDE_STACK,
         sample_rate=sample_rate,
@@ -428,4 +424,4 @@ def wide_chain(
         n_jobs=n_jobs,
     )
     functionals = Functionals(statistics=statistics, n_jobs=n_jobs)
-    return Chain([("read", reader), ("frames", frames), ("functionals", functionals)])
+    return Chain([reader, ("frames", frames), ("functionals", functionals)])

@@ -133,7 +133,7 @@ def cnn_bilstm_182(
 
     Examples
     --------
-    >>> from sersk.datasets import make_emotional_speech, write_corpus
+    >>> from sersk.datasets import make_emotional_speech
     >>> from sersk.recipes import cnn_bilstm_182
     >>> corpus = make_emotional_speech(n_speakers=2, n_sentences=1, random_state=0)
     >>> pipeline = cnn_bilstm_182(max_epochs=1)

@@ -367,7 +367,7 @@ def _ensemble(
             patience=None,
             device=device,
             verbose=verbose,
-            random_state=None if random_state is None else random_state * 1000 + number,
+            random_state=None if random_state is None else (1000 * random_state + number) % 2**32,
         )
         # The copies are the same for all nets: computed once, where there is a folder.
         augmenter = WaveformAugmenter(

@@ -190,7 +190,7 @@ def say_duration(seconds: float) -> str:
     Returns
     -------
     text : str
-        ``"about 3 h"``, in the largest unit of which there is one or more.
+        ``"about 3.0 h"``, in the largest unit of which there is one or more; days from two on.
     """
     for unit, size in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= size * (2 if unit == "days" else 1):

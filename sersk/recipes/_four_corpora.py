@@ -133,7 +133,7 @@ def cnn_mfcc_four_corpora(
 
     Examples
     --------
-    >>> from sersk.datasets import make_emotional_speech, write_corpus
+    >>> from sersk.datasets import make_emotional_speech
     >>> from sersk.recipes import cnn_mfcc_four_corpora
     >>> corpus = make_emotional_speech(n_speakers=2, n_sentences=1, random_state=0)
     >>> pipeline = cnn_mfcc_four_corpora(max_epochs=1)
@@ -295,7 +295,7 @@ def cnn_mfcc_chroma(
 
     Examples
     --------
-    >>> from sersk.datasets import make_emotional_speech, write_corpus
+    >>> from sersk.datasets import make_emotional_speech
     >>> from sersk.recipes import cnn_mfcc_chroma
     >>> corpus = make_emotional_speech(n_speakers=2, n_sentences=1, random_state=0)
     >>> pipeline = cnn_mfcc_chroma(max_epochs=1)
@@ -441,7 +441,7 @@ def lstm_mfcc_chroma(
 
     Examples
     --------
-    >>> from sersk.datasets import make_emotional_speech, write_corpus
+    >>> from sersk.datasets import make_emotional_speech
     >>> from sersk.recipes import lstm_mfcc_chroma
     >>> corpus = make_emotional_speech(n_speakers=2, n_sentences=1, random_state=0)
     >>> pipeline = lstm_mfcc_chroma(max_epochs=1)
@@ -598,7 +598,7 @@ def improved_lstm(
 
     Examples
     --------
-    >>> from sersk.datasets import make_emotional_speech, write_corpus
+    >>> from sersk.datasets import make_emotional_speech
     >>> from sersk.recipes import improved_lstm
     >>> corpus = make_emotional_speech(n_speakers=2, n_sentences=1, random_state=0)
     >>> pipeline = improved_lstm(max_epochs=1)

@@ -104,7 +104,7 @@ def conv1d_time_domain(
 
     Examples
     --------
-    >>> from sersk.datasets import make_emotional_speech, write_corpus
+    >>> from sersk.datasets import make_emotional_speech
     >>> from sersk.recipes import conv1d_time_domain
     >>> corpus = make_emotional_speech(n_speakers=2, n_sentences=1, random_state=0)
     >>> pipeline = conv1d_time_domain(max_epochs=1)
@@ -252,7 +252,7 @@ def conv2d_mel(
 
     Examples
     --------
-    >>> from sersk.datasets import make_emotional_speech, write_corpus
+    >>> from sersk.datasets import make_emotional_speech
     >>> from sersk.recipes import conv2d_mel
     >>> corpus = make_emotional_speech(n_speakers=2, n_sentences=1, random_state=0)
     >>> pipeline = conv2d_mel(max_epochs=1)

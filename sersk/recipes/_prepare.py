@@ -14,8 +14,11 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import train_test_split
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.svm import SVC
 from sklearn.utils import Bunch, _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
@@ -37,6 +40,11 @@ SEVERAL_CLIPS = "several clips of a speaker at hand"
 
 # What a run decides by itself: no options of a recipe.
 _DECIDED = {"random_state": "seeds", "memory": "memory"}
+
+# How the options of a run say that its probabilities were calibrated.
+_CALIBRATE = "calibrate"
+# Parts into which speakers are dealt for that, each predicted by a model of the others.
+_CALIBRATION_PARTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +162,7 @@ class PreparedRun:
         "seed": [Interval(Integral, 0, None, closed="left")],
         "n_splits": [Interval(Integral, 2, None, closed="left")],
         "options": [Mapping, None],
+        "calibrate": ["boolean"],
     },
     prefer_skip_nested_validation=True,
 )
@@ -166,6 +175,7 @@ def prepare_run(
     seed: int = 0,
     n_splits: int = 5,
     options: Mapping[str, Any] | None = None,
+    calibrate: bool = False,
     memory: str | os.PathLike[str] | None = None,
 ) -> PreparedRun:
     """Make the pipeline of a recipe, and the folds on which it is scored.
@@ -195,6 +205,11 @@ def prepare_run(
     options : mapping of str to object, default=None
         Parameters of the recipe, plain values.
 
+    calibrate : bool, default=False
+        Whether probabilities are calibrated by temperature scaling, on speakers held out of the
+        training part of each fold. An SVM then tells each emotion from the rest, in place of pairs.
+        The options of the run say ``calibrate``, so that it is another run than the one without.
+
     memory : str or path-like, default=None
         Folder in which the features of each clip are kept.
 
@@ -206,8 +221,8 @@ def prepare_run(
     Raises
     ------
     ValueError
-        If there is no such recipe, it takes no such option, or the corpus lacks clips, emotions or
-        columns that the recipe or the protocol needs.
+        If there is no such recipe, it takes no such option, or the corpus lacks clips, emotions,
+        speakers or columns that the recipe, the protocol or calibration needs.
 
     Warns
     -----
@@ -260,6 +275,12 @@ def prepare_run(
     else:
         splitter = ProtocolSplit(protocol, n_splits=n_splits, random_state=seed)
         folds = list(splitter.split(X, emotions, frame))
+    estimator = _with_validation(info, pipeline, protocol, seed)
+    if calibrate:
+        for train, _ in folds:
+            check_calibration(_safe_indexing(X, train), emotions[train])
+        estimator = with_calibration(estimator, seed)
+        options = {**options, _CALIBRATE: True}
     there = frame["corpus"].astype(str) if "corpus" in frame.columns else pd.Series([], dtype=str)
     has_files = "path" in corpus.frame.columns
     return PreparedRun(
@@ -270,7 +291,7 @@ def prepare_run(
         n_splits=int(n_splits),
         options=options,
         condition=SEVERAL_CLIPS if info.by_speaker else SINGLE_CLIP,
-        estimator=_with_validation(info, pipeline, protocol, seed),
+        estimator=estimator,
         X=X,
         y=emotions,
         groups=frame,
@@ -281,6 +302,68 @@ def prepare_run(
         folders=relative_names(corpus.frame)[1] if has_files else {},
         notes=notes,
     )
+
+
+def with_calibration(estimator: BaseEstimator, seed: int) -> CalibratedClassifierCV:
+    """Let the probabilities of a system be calibrated on speakers that its models did not hear.
+
+    An SVM as the last step is made to tell each emotion from the rest: the votes of its pairs,
+    which are its scores otherwise, are next to the same for all clips that win, and no temperature
+    makes a confidence of them.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Unfitted, from clip tables to emotions.
+    seed : int
+        Of the parts into which speakers are dealt.
+
+    Returns
+    -------
+    calibrated : CalibratedClassifierCV
+        With one model of all clips and one number on top of it, the temperature.
+    """
+    name, last = getattr(estimator, "steps", [("", None)])[-1]
+    if isinstance(last, SVC):
+        estimator = clone(estimator).set_params(**{name: OneVsRestClassifier(last)})
+    return CalibratedClassifierCV(
+        estimator,
+        method="temperature",
+        cv=ProtocolSplit("speaker", n_splits=_CALIBRATION_PARTS, random_state=seed),
+        ensemble=False,
+    )
+
+
+def check_calibration(X: Any, y: NDArray[Any]) -> None:
+    """See that clips can be calibrated by speaker, before anything is computed.
+
+    Parameters
+    ----------
+    X : object
+        What a system will be trained on.
+    y : ndarray of shape (n_clips,)
+        Emotions.
+
+    Raises
+    ------
+    ValueError
+        If it is not known who speaks, or all clips of an emotion are of one speaker.
+    """
+    if not isinstance(X, pd.DataFrame) or "speaker" not in X.columns or X["speaker"].isna().any():
+        raise ValueError(
+            "Calibration holds speakers out, and it is not known who speaks in each clip: give a "
+            "clip table with the column 'speaker', without empty cells. (Waveforms have no "
+            "columns: sersk.datasets.write_corpus makes files and a clip table of them.)"
+        )
+    speakers = X["speaker"].astype(str).to_numpy()
+    for emotion in np.unique(y):
+        of_emotion = np.unique(speakers[y == emotion])
+        if len(of_emotion) < 2:
+            raise ValueError(
+                f"Calibration holds speakers out, and in a training part all clips of "
+                f"{str(emotion)!r} are of speaker {of_emotion[0]!r}: without them nothing is left "
+                "to learn it from. Take more speakers, or do not calibrate."
+            )
 
 
 def check_options(info: RecipeInfo, options: Mapping[str, Any] | None) -> dict[str, Any]:

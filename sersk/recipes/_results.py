@@ -178,14 +178,15 @@ class ResultsFile:
                 for line in file:
                     if not line.endswith(b"\n"):
                         break
+                    self._take(line, self._n_lines + 1)
+                    # A line that is refused is refused every time.
                     self._n_lines += 1
                     self._offset += len(line)
-                    self._take(line)
         except FileNotFoundError:
             self._forget()
         return self
 
-    def _take(self, line: bytes) -> None:
+    def _take(self, line: bytes, number: int) -> None:
         try:
             record = json.loads(line)
             key = RunKey(**{**{name: record[name] for name in _KEY}, "options": options_json(
@@ -199,7 +200,7 @@ class ResultsFile:
                 self.errors.setdefault(key, {})[fold] = str(record["error"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
-                f"Line {self._n_lines} of {str(self.path)!r} is no result ({type(error).__name__}: "
+                f"Line {number} of {str(self.path)!r} is no result ({type(error).__name__}: "
                 f"{error}). Remove that line: what it was about is computed again."
             ) from error
 

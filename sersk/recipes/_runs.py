@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
+from .._utils._parallel import as_completed
 from .._utils._progress import track
 from .._utils._warnings import repeat_warnings
 from ..model_selection._evaluation import run_fold
@@ -183,12 +184,10 @@ def compute_folds(
         delayed(_run_or_tell)(number, run.estimator, run.X, run.y, *run.folds[number], who)
         for number in tuple(missing)
     )
-    at_once = Parallel(
-        n_jobs=1 if trains_net(run.estimator) else n_jobs, return_as="generator_unordered"
-    )
+    done = as_completed(jobs, 1 if trains_net(run.estimator) else n_jobs)
     failed_here = None
     try:
-        for outcome in at_once(jobs):
+        for outcome in done:
             line = {**common, **_line(run, outcome, probabilities)}
             if outcome.error is None:
                 line["n_leaked"] = leaked[outcome.fold]

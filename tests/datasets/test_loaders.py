@@ -15,6 +15,7 @@ from sklearn.utils import Bunch
 from sersk import datasets
 from sersk.datasets._registry import CORPORA
 from sersk.exceptions import CorpusError, CorpusWarning
+from sersk.preprocessing import AudioReader
 
 EMODB_SPEAKERS = ("03", "08", "09", "10", "11", "12", "13", "14", "15", "16")
 
@@ -322,11 +323,16 @@ def test_a_concatenated_frame_makes_the_same_corpus_again(plant, tmp_path):
         (2.0, 1.0, 0.5, [(0, 1), (0.5, 1.5), (1, 2)]),
         (2.0, 0.5, 0.75, [(0, 0.5), (0.75, 1.25), (1.5, 2.0)]),
         (2.0, 0.25, 1.0, [(0, 0.25), (1.0, 1.25)]),
+        # What is left at the end is a rounding error, or half a sample.
+        (0.9, 0.2, 0.3, [(0, 0.2), (0.3, 0.5), (0.6, 0.8)]),
+        (10667 / 16000, 1 / 3, None, [(0, 1 / 3), (1 / 3, 2 / 3)]),
+        (1 / 16000, 1.0, None, [(0, 1 / 16000)]),
     ],
 )
 def test_windows(write_wav, seconds, length, hop, expected):
     table = datasets.make_windows([write_wav(seconds=seconds)], length=length, hop=hop)
     np.testing.assert_allclose(table[["start", "stop"]], expected)
+    assert AudioReader().fit_transform(table).shape[0] == len(expected)  # each holds a sample
 
 
 def test_windows_of_a_clip_table(write_wav):
@@ -373,6 +379,7 @@ def broken(corpus, **changes):
         ({"data": lambda data: data.__setitem__("speaker", "savee_XX")}, "differ in speaker"),
         ({"vote_shares": pd.DataFrame({"fear": [1.0]})}, "vote_shares"),
         ({"groups": np.array(["x"])}, "groups is not"),
+        ({"target_names": np.array(["anger"])}, "target_names"),
     ],
     ids=str,
 )
@@ -380,6 +387,17 @@ def test_what_check_corpus_finds(plant, changes, message):
     corpus = datasets.load_savee(plant(TREES["savee"]))
     with pytest.raises(CorpusError, match=message):
         datasets.check_corpus(broken(corpus, **changes))
+
+
+def test_check_corpus_of_what_is_not_told(plant):
+    corpus = datasets.load_savee(plant(TREES["savee"]))
+    corpus.groups = None
+    with pytest.raises(CorpusError, match="groups is not frame"):
+        datasets.check_corpus(corpus)
+    corpus.target = np.array([np.nan] * len(corpus.frame), dtype=object)
+    corpus.frame["emotion"] = pd.Series(corpus.target, dtype=object)
+    with pytest.raises(CorpusError, match=r"an emotion is \[nan\], not a text"):
+        datasets.check_corpus(corpus)
 
 
 def test_check_corpus_wants_canonical_emotions(plant):
@@ -533,7 +551,7 @@ def test_concat_keeps_namesakes_apart(plant):
     two = plant(["happy/ann_1.wav", "sad/ann_2.wav"], "two/data")
     pattern = r"^([a-z]+)_"
     first = datasets.load_folder(one, speaker_pattern=pattern)
-    with pytest.raises(ValueError, match="both named 'data'"):
+    with pytest.raises(ValueError, match=r"both named 'data'.* column 'corpus'"):
         datasets.concat_corpora([first, datasets.load_folder(two, speaker_pattern=pattern)])
     second = datasets.load_folder(two, speaker_pattern=pattern, name="two")
     assert set(datasets.concat_corpora([first, second]).groups) == {"data_ann", "two_ann"}

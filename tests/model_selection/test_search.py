@@ -26,10 +26,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score, cross_validate
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sersk.exceptions import SpeakerWarning, TuningError, TuningInterruptedWarning
-from sersk.model_selection import Choice, PipelineSearchCV, ProtocolSplit, ValidationHoldout
+from sersk.model_selection import (
+    Choice,
+    PipelineSearchCV,
+    ProtocolSplit,
+    ValidationHoldout,
+    evaluate_protocol,
+)
 from sersk.model_selection._search_study import name_study
 from sersk.neural_network import RNNClassifier
 from sersk.preprocessing import _audio_reader
@@ -256,6 +262,28 @@ def test_speakers_given_to_fit(table):
         rated(cv=None).fit(X, y, groups=["s0"] * 72)
 
 
+def test_tested_clips_go_through_the_steps_once(table):
+    X, y, groups = table
+    seen = []
+
+    def note(X):
+        seen.append(X["row"].tolist())
+        return X
+
+    search = PipelineSearchCV(
+        make_pipeline(FunctionTransformer(note), StandardScaler(), LogisticRegression()),
+        space={"logisticregression__C": FloatDistribution(0.1, 10)},
+        cv=ProtocolSplit("speaker", n_splits=2), n_trials=1, random_state=0,
+    )  # fmt: skip
+    result = evaluate_protocol(search, X, y, groups=pd.DataFrame({"speaker": groups}), n_splits=3)
+    # Emotions and probabilities, from one pass over what is tested.
+    assert result.probabilities is not None
+    tested = result.predictions.groupby("fold")["row"].apply(list)
+    assert [seen.count(rows) for rows in tested] == [1, 1, 1]
+    # Of each outer fold: two inner folds, each fitted and scored, the best one fitted, the test.
+    assert len(seen) == 3 * (2 * 2 + 1 + 1)
+
+
 def test_nobody_says_who_speaks(data):
     with pytest.warns(SpeakerWarning, match="Nobody says who speaks"):
         search = rated(cv=None, n_trials=1).fit(*data)
@@ -387,6 +415,34 @@ def test_bad_input_is_refused_before_anything_is_fitted(data, params, error, mat
     with pytest.raises(error, match=match):
         rated(**params).fit(*data)
     assert not FITS
+
+
+def test_errors_of_databases_are_short_and_keep_passwords(data, tmp_path, monkeypatch):
+    held = sqlite3.connect(tmp_path / "held.db", isolation_level=None)
+    with closing(held):
+        held.execute("CREATE TABLE one (a)")
+        held.execute("BEGIN EXCLUSIVE")
+        # By default SQLite waits for five seconds.
+        storage = f"sqlite:///{tmp_path}/held.db?timeout=0.1"
+        with pytest.raises(TuningError, match=r"database is locked\)\. Name a file") as caught:
+            rated(storage=storage).fit(*data)
+    assert "\n" not in str(caught.value)
+
+    def refuse(url):
+        raise ConnectionError(f"no answer from {url}")
+
+    monkeypatch.setattr(optuna.storages, "RDBStorage", refuse)
+    for url in ("postgresql://me:secr@t@host/name", "mysql://:secr@t@host/name"):
+        with pytest.raises(TuningError, match=r"no answer from \w+://\w*:\*\*\*@host") as caught:
+            rated(storage=url).fit(*data)
+        assert "secr" not in str(caught.value)
+
+    def miss(url):
+        raise ImportError("install something") from ModuleNotFoundError("no", name="psycopg2")
+
+    monkeypatch.setattr(optuna.storages, "RDBStorage", miss)
+    with pytest.raises(TuningError, match="'postgresql://host/name' needs the package 'psycopg2'"):
+        rated(storage="postgresql://host/name").fit(*data)
 
 
 def test_weights_are_refused(data):

@@ -107,6 +107,18 @@ def test_equals_warm_start_by_hand(cls, frames):
     )
 
 
+def test_sizes_of_layers_may_be_arrays(frames):
+    X, y = frames
+    made = CNNClassifier(
+        filters=np.array([4, 4]), pool_sizes=np.array([[2, 2], [1, 2]]), max_epochs=1,
+        random_state=0,
+    )  # fmt: skip
+    model = FineTunedClassifier(made, {"lr": 1e-4, "filters": (4, 4)}).fit(X, y)
+    assert len(model.history_) == 2
+    with pytest.raises(ValueError, match="changes sets filters"):
+        FineTunedClassifier(made, {"filters": (4, 8)}).fit(X, y)
+
+
 def test_second_stage_begins_where_the_first_ended(frames):
     X, y = frames
     alone = net(RNNClassifier, dropout=0.0).fit(X, y)

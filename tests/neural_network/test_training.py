@@ -740,6 +740,17 @@ def test_partial_fit_of_a_kept_net_still_clips_gradients(clips):
         assert_allclose(weight, before[name], atol=1e-5)
 
 
+def test_partial_fit_follows_a_change_of_gradient_clip(clips):
+    X, y = clips
+    plain = {"optimizer": "sgd", "weight_decay": 0.0, "lr": 0.1, "batch_norm": False}
+    still = net(**plain, gradient_clip=1e-30).partial_fit(X, y, classes=["anger", "calm"])
+    untrained = still.predict_proba(X)
+    still.set_params(gradient_clip=1e-31).partial_fit(X, y)
+    np.testing.assert_allclose(still.predict_proba(X), untrained, atol=1e-6)
+    still.set_params(gradient_clip=None).partial_fit(X, y)
+    assert np.abs(still.predict_proba(X) - untrained).max() > 1e-3
+
+
 def test_partial_fit_of_a_kept_net_still_has_its_callbacks(clips):
     fitted = net(callbacks=[("rate", NotesRates())]).fit(*clips)
     kept = copy.deepcopy(fitted)

@@ -15,6 +15,7 @@ from sklearn.svm import SVC
 from sersk.datasets import make_windows
 from sersk.exceptions import ClipCutWarning
 from sersk.persistence import predict_recordings
+from sersk.persistence._predictions import count_clips
 from sersk.recipes import gradient_boosting_functionals, svm_functionals_by_speaker
 
 LABELS = ["anger", "neutral", "sadness"]
@@ -149,3 +150,12 @@ def test_models_that_cannot(written_corpus):
 def test_wrong_options(options, name, boosted):
     with pytest.raises(ValueError, match=name):
         predict_recordings(boosted, [], **options)
+
+
+@pytest.mark.parametrize("window", [None, 0.7])
+def test_what_there_is_to_predict_is_counted_beforehand(window, boosted, folder):
+    """As a progress bar needs it."""
+    found = predict_recordings(boosted, folder, window=window)
+    assert found.failed
+    expected = len(found.table) + len(found.failed)
+    assert count_clips(folder, window, None) == expected

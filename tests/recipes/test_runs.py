@@ -176,6 +176,10 @@ def test_a_damaged_line_is_named(three_lines):
         three_lines.write_text(lines[0] + damaged + lines[2])
         with pytest.raises(ValueError, match=r"Line 2 of .*results\.jsonl' is no result"):
             load_runs(three_lines)
+    results = ResultsFile(three_lines)
+    for _ in range(2):  # not passed over the second time
+        with pytest.raises(ValueError, match="Line 2 of"):
+            results.refresh()
     short = json.loads(lines[1])
     short["rows"] = short["rows"][1:]
     three_lines.write_text(lines[0] + json.dumps(short) + "\n")
@@ -268,16 +272,12 @@ def test_a_fold_that_fails_is_told_and_tried_again(studio, tmp_path, toys, monke
 
 @pytest.mark.filterwarnings("ignore:.*should be used with:UserWarning")
 def test_workers_that_are_killed_lose_their_folds_only(studio, tmp_path, toys, monkeypatch):
-    class Killed:
-        def __init__(self, **_):
-            pass
+    def killed(jobs, n_jobs):
+        function, arguments, options = next(iter(jobs))
+        yield function(*arguments, **options)
+        raise RuntimeError("a worker is gone")
 
-        def __call__(self, jobs):
-            function, arguments, options = next(iter(jobs))
-            yield function(*arguments, **options)
-            raise RuntimeError("a worker is gone")
-
-    monkeypatch.setattr(_runs, "Parallel", Killed)
+    monkeypatch.setattr(_runs, "as_completed", killed)
     run = prepare_run("toy", studio, n_splits=3)
     errors = compute_run(run, tmp_path / "results.jsonl")
     assert errors == dict.fromkeys([1, 2], "RuntimeError: a worker is gone")
