@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 import signal
 
+# One of several processes: threads of numerical libraries would only wait for each other. Said
+# before these are loaded.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import matplotlib
 import numpy as np
 import pytest
