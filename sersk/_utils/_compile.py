@@ -13,9 +13,12 @@ another one has changed, and runs the old code from the cache.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from ..exceptions import SerskError
@@ -134,13 +137,31 @@ def _compile(dispatcher: Any, signatures: tuple[Any, ...], *, kept: bool) -> Any
         for signature in signatures:
             known = len(dispatcher.overloads)
             try:
-                dispatcher.compile(signature)
+                with _interrupts_held_back():
+                    dispatcher.compile(signature)
             except OSError:
                 # On a full disk the kernel is compiled all the same, and only its copy is lost.
                 if len(dispatcher.overloads) == known:
                     raise
     dispatcher.disable_compile()
     return dispatcher
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let Ctrl-C wait until the block is done: a callback of LLVM's would swallow it."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    noted: list[FrameType | None] = []
+    signal.signal(signal.SIGINT, lambda number, frame: noted.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if noted:
+            handler(signal.SIGINT, noted[0])
 
 
 def _announce(kept: bool) -> None:

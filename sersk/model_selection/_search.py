@@ -52,7 +52,7 @@ from ._search_claims import renew_lost, trials_of
 from ._search_defaults import default_search_space
 from ._search_results import as_frame, choose_best, tabulate
 from ._search_space import SAMPLE_RATE, Space, apply_parameters, as_parameters, check_space
-from ._search_study import SameStepPruner, make_sampler, name_study, quiet
+from ._search_study import SameStepPruner, located, make_sampler, name_study, quiet
 from ._search_trials import Interrupts, Search, count_epochs, count_workers, fit, run_trials
 
 # Before that many trials are through, nobody knows what little promise looks like.
@@ -412,7 +412,7 @@ class PipelineSearchCV(MetaEstimatorMixin, BaseEstimator):
         return Search(
             token=uuid.uuid4().hex,
             study_name=name,
-            storage=self.storage,
+            storage=located(self.storage),
             sampler=make_sampler(self.sampler, self.random_state),
             pruner=deepcopy(pruner),
             n_trials=self.n_trials,

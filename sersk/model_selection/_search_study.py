@@ -43,6 +43,25 @@ Storage = str | os.PathLike[str] | BaseStorage
 # --------------------------------------------------------------------------------------- storages
 
 
+def located(storage: Storage | None) -> Storage | None:
+    """Name a storage so that workers find it, whatever folder they are in.
+
+    Parameters
+    ----------
+    storage : str, path-like, BaseStorage or None
+        A URL of a database, or else the path of a journal file.
+
+    Returns
+    -------
+    storage : str, path-like, BaseStorage or None
+        A path is absolute; all else stays as it is.
+    """
+    if storage is None or isinstance(storage, BaseStorage):
+        return storage
+    name = os.fspath(storage)
+    return name if "://" in name else Path(name).absolute()
+
+
 def open_storage(storage: Storage) -> BaseStorage:
     """Open a storage by its name.
 
@@ -61,7 +80,7 @@ def open_storage(storage: Storage) -> BaseStorage:
     name = os.fspath(storage)
     if "://" in name:
         return optuna.storages.RDBStorage(name)
-    path = Path(name).absolute()
+    path = Path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         raise IsADirectoryError(f"{name!r} is a folder; a journal is one file")

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,36 @@ def test_the_switch(monkeypatch):
 def test_without_numba(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
     assert not numba_usable()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_ctrl_c_while_a_kernel_is_compiled_is_not_lost(tmp_path):
+    """LLVM calls back while it compiles, and an error in a callback is printed and forgotten."""
+    interrupt = textwrap.dedent(
+        """
+        import os, signal
+        from numba.core import event
+
+        class Impatient(event.Listener):
+            def on_start(self, event):
+                os.kill(os.getpid(), signal.SIGINT)
+                print("pressed", flush=True)
+
+            def on_end(self, event):
+                print("compiled", flush=True)
+
+        event.register("numba:compile", Impatient())
+        try:
+            import kernels
+        except KeyboardInterrupt:
+            print("interrupted")
+        print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+        """
+    )
+    (tmp_path / "kernels.py").write_text(KERNELS)
+    done = subprocess.run(
+        [sys.executable, "-c", interrupt], capture_output=True, text=True, cwd=tmp_path, timeout=120
+    )
+    words = done.stdout.split()
+    assert words[0] == "pressed"
+    assert words[-3:] == ["compiled", "interrupted", "True"], done.stderr

@@ -36,7 +36,7 @@ from sersk.model_selection import (
     ValidationHoldout,
     evaluate_protocol,
 )
-from sersk.model_selection._search_study import name_study
+from sersk.model_selection._search_study import located, name_study
 from sersk.neural_network import RNNClassifier
 from sersk.preprocessing import _audio_reader
 from sersk.recipes import svm_functionals
@@ -720,3 +720,10 @@ def test_warnings_of_trials_are_said_once(data):
     with pytest.warns(RuntimeWarning, match="And 5 more of this kind") as said:
         search.fit(*data)
     assert len(said) == 1
+
+
+def test_workers_find_a_journal_whatever_folder_they_are_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert located("study.log") == tmp_path / "study.log"
+    assert located("postgresql://host/trials") == "postgresql://host/trials"
+    assert located(None) is None
