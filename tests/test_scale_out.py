@@ -191,20 +191,34 @@ def test_a_worker_killed_in_the_middle_of_a_trial(client, pipeline, written_corp
     assert drawn(died) <= drawn(kept)
 
 
-def test_a_storage_that_workers_do_not_see(client, pipeline, written_corpus, tmp_path):
+@pytest.fixture
+def workers_elsewhere(client, tmp_path, monkeypatch):
+    """Workers that are in another folder."""
     elsewhere = tmp_path / "another_machine"
     elsewhere.mkdir()
-    client.run(os.chdir, elsewhere)
     before = os.getcwd()
-    os.chdir(tmp_path)
-    try:
-        # A relative path is another file for each of them.
-        search = make_search(pipeline, n_jobs=2, storage="study.log")
-        with pytest.raises(TuningError, match="that all machines see under the same path"):
-            search.fit(written_corpus.data, written_corpus.target)
-    finally:
-        os.chdir(before)
-        client.run(os.chdir, before)
+    client.run(os.chdir, elsewhere)
+    monkeypatch.chdir(tmp_path)
+    yield
+    client.run(os.chdir, before)
+
+
+@pytest.mark.usefixtures("workers_elsewhere")
+def test_a_relative_path_is_the_same_file_for_all(pipeline, written_corpus, tmp_path):
+    search = make_search(pipeline, n_jobs=2, storage="study.log")
+    search.fit(written_corpus.data, written_corpus.target)
+    assert len(search.cv_results_["params"]) == search.n_trials
+    assert (tmp_path / "study.log").exists()
+    assert not (tmp_path / "another_machine" / "study.log").exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/cwd"), reason="has no such path")
+@pytest.mark.usefixtures("workers_elsewhere")
+def test_a_storage_that_workers_do_not_see(pipeline, written_corpus):
+    # One path, and another file for each process, as on machines without a folder in common.
+    search = make_search(pipeline, n_jobs=2, storage="/proc/self/cwd/study.log")
+    with pytest.raises(TuningError, match="that all machines see under the same path"):
+        search.fit(written_corpus.data, written_corpus.target)
 
 
 def test_files_that_a_worker_cannot_read(client, written_corpus):

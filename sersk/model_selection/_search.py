@@ -321,7 +321,8 @@ class PipelineSearchCV(MetaEstimatorMixin, BaseEstimator):
         FitFailedWarning
             If trials failed.
         SpeakerWarning
-            If nobody says who speaks, and `cv` is None.
+            If nobody says who speaks, and `cv` is None; or if there are fewer speakers than folds
+            that `cv` asks for.
         TuningInterruptedWarning
             If Ctrl-C ended the search.
         """
@@ -394,6 +395,14 @@ class PipelineSearchCV(MetaEstimatorMixin, BaseEstimator):
                 # They are there for the estimator.
                 warnings.filterwarnings("ignore", message="The groups parameter is ignored")
             folds = list(splitter.split(X, y, groups))
+        divides = isinstance(self.cv, ProtocolSplit) and self.cv.protocol != "corpus"
+        if divides and self.cv.n_splits > len(folds):
+            warnings.warn(
+                f"cv asks for {self.cv.n_splits} folds, but there are groups for {len(folds)} "
+                "alone: speakers, or sentences, are not divided. The search goes on with these.",
+                SpeakerWarning,
+                stacklevel=4,
+            )
         return [(np.asarray(train), np.asarray(test)) for train, test in folds]
 
     def _plan(self, X: Any, y: Any, groups: Any, folds: list[Fold]) -> Search:

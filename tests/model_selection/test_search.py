@@ -727,3 +727,10 @@ def test_workers_find_a_journal_whatever_folder_they_are_in(tmp_path, monkeypatc
     assert located("study.log") == tmp_path / "study.log"
     assert located("postgresql://host/trials") == "postgresql://host/trials"
     assert located(None) is None
+
+
+def test_fewer_speakers_than_folds_are_told(data):
+    search = rated(cv=ProtocolSplit("speaker", n_splits=9), n_trials=1)
+    with pytest.warns(SpeakerWarning, match="asks for 9 folds, but there are groups for 3"):
+        search.fit(*data, groups=np.repeat(["s0", "s1", "s2"], 8))
+    assert search.n_splits_ == 3
