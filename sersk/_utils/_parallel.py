@@ -33,6 +33,8 @@ def as_completed(
     result : object
         In the order in which they are done.
     """
+    if effective_n_jobs(n_jobs) > 1:
+        _fill_cache_of_librosa()
     try:
         parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", **settings)
     except ValueError:
@@ -43,3 +45,12 @@ def as_completed(
         # Closed in any case: workers would go on for nobody.
         with closing(parallel(calls)) as results:
             yield from results
+
+
+def _fill_cache_of_librosa() -> None:
+    """Let one process compile what librosa compiles when it is imported the first time.
+
+    Several that do so at once tear numba's cache: code of one type is filed under another, and
+    whoever calls it later, in any program, dies of a segmentation fault.
+    """
+    import librosa.util.utils  # noqa: F401

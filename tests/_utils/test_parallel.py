@@ -9,6 +9,7 @@ from joblib import parallel_config
 from joblib._parallel_backends import ThreadingBackend
 from sklearn.utils.parallel import delayed
 
+from sersk._utils import _parallel
 from sersk._utils._parallel import as_completed
 
 
@@ -71,3 +72,12 @@ def test_errors_come_through(backend):
 def test_no_jobs_are_refused():
     with pytest.raises(ValueError, match="n_jobs"):
         list(as_completed(calls(4, []), 0))
+
+
+@pytest.mark.parametrize(("n_jobs", "times"), [(1, 0), (2, 1)])
+def test_what_several_would_compile_at_once_is_compiled_before(monkeypatch, n_jobs, times):
+    asked = []
+    monkeypatch.setattr(_parallel, "_fill_cache_of_librosa", lambda: asked.append(1))
+    with parallel_config("threading"):
+        assert list(as_completed([delayed(abs)(-1)], n_jobs)) == [1]
+    assert len(asked) == times
