@@ -276,10 +276,8 @@ def run_fold(
     """
     started = time.perf_counter()
     with warnings_recorded(wanted=os.getpid() != caller) as said:
-        known = {}
-        if who is not None and has_fit_parameter(estimator, "groups"):
-            known["groups"] = who.iloc[train]
-        fitted = clone(estimator).fit(_safe_indexing(X, train), y[train], **known)
+        fitted = clone(estimator)
+        fit_rows(fitted, X, y, who, train)
         unreadable = unreadable_files(fitted)
         tested = _safe_indexing(X, test)
         predicted, probabilities = _predict(fitted, tested)
@@ -297,6 +295,33 @@ def run_fold(
         warnings=said,
         seconds=time.perf_counter() - started,
     )
+
+
+def fit_rows(
+    estimator: Any, X: Any, y: Any, groups: Any, rows: NDArray[np.intp] | None = None
+) -> None:
+    """Fit an estimator to some rows, and tell it who speaks if it wants to know.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Unfitted.
+    X : DataFrame or array-like of shape (n_clips, ...)
+        The clips.
+    y : array-like of shape (n_clips,)
+        Their emotions.
+    groups : DataFrame, array-like of shape (n_clips,) or None
+        Who speaks.
+    rows : ndarray of int, default=None
+        By default all.
+    """
+    known = {}
+    if groups is not None and has_fit_parameter(estimator, "groups"):
+        known["groups"] = groups
+    if rows is not None:
+        X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
+        known = {name: _safe_indexing(values, rows) for name, values in known.items()}
+    estimator.fit(X, y, **known)
 
 
 def _predict(fitted: Any, X: Any) -> tuple[NDArray[Any], pd.DataFrame | None]:

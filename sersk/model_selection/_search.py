@@ -47,13 +47,14 @@ from .._utils._progress import track
 from .._utils._sample_rates import check_sample_rates, sample_rates
 from .._utils._warnings import Said, repeat_warnings
 from ..exceptions import SpeakerWarning, TuningInterruptedWarning
+from ._evaluation import fit_rows
 from ._protocols import Fold, ProtocolSplit
 from ._search_claims import renew_lost, trials_of
 from ._search_defaults import default_search_space
 from ._search_results import as_frame, choose_best, tabulate
 from ._search_space import SAMPLE_RATE, Space, apply_parameters, as_parameters, check_space
 from ._search_study import SameStepPruner, located, make_sampler, name_study, quiet
-from ._search_trials import Interrupts, Search, count_epochs, count_workers, fit, run_trials
+from ._search_trials import Interrupts, Search, count_epochs, count_workers, run_trials
 
 # Before that many trials are through, nobody knows what little promise looks like.
 _TRIALS_BEFORE_PRUNING = 8
@@ -349,7 +350,7 @@ class PipelineSearchCV(MetaEstimatorMixin, BaseEstimator):
         if self.refit:
             started = time.perf_counter()
             with Interrupts().noted() as interrupts:
-                fit(best, X, y, groups)
+                fit_rows(best, X, y, groups)
                 # A net that is interrupted keeps it to itself; twice is meant.
                 if self.interrupted_:
                     interrupts.pass_on()

@@ -26,10 +26,10 @@ from optuna.trial import Trial, TrialState
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import delayed
-from sklearn.utils.validation import has_fit_parameter
 
 from .._utils._parallel import as_completed
 from .._utils._warnings import Said, warnings_recorded
+from ._evaluation import fit_rows
 from ._protocols import Fold
 from ._search_claims import RESULT, WHOLE, claim, lose, n_begun, renew_lost, trials_of
 from ._search_space import Choice, apply_parameters, as_parameters, suggest
@@ -329,7 +329,7 @@ def _score_fold(
         from ._search_epochs import add_report
 
         add_report(net, report)
-    fit(model, search.X, search.y, search.groups, train)
+    fit_rows(model, search.X, search.y, search.groups, train)
     fitted = time.perf_counter()
     with warnings.catch_warnings():
         # A small test part need not hold every emotion that is predicted.
@@ -353,31 +353,6 @@ def _report(trial: Trial, value: float | np.floating, step: int, *, may_prune: b
     trial.report(float(value), step)
     if may_prune and trial.should_prune():
         raise optuna.TrialPruned
-
-
-def fit(estimator: Any, X: Any, y: Any, groups: Any, rows: NDArray[np.intp] | None = None) -> None:
-    """Fit an estimator to some rows, and tell it who speaks if it wants to know.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Unfitted.
-    X : DataFrame or array-like of shape (n_clips, ...)
-        The clips.
-    y : array-like of shape (n_clips,)
-        Their emotions.
-    groups : DataFrame, array-like of shape (n_clips,) or None
-        Who speaks.
-    rows : ndarray of int, default=None
-        By default all.
-    """
-    known = {}
-    if groups is not None and has_fit_parameter(estimator, "groups"):
-        known["groups"] = groups
-    if rows is not None:
-        X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
-        known = {name: _safe_indexing(values, rows) for name, values in known.items()}
-    estimator.fit(X, y, **known)
 
 
 # ------------------------------------------------------------------------------------- interrupts
