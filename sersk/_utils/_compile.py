@@ -15,13 +15,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any
 
 from ..exceptions import SerskError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 # Set to 0, it switches the compiled kernels off; plain NumPy does the work then.
 SWITCH = "SERSK_NUMBA"
@@ -137,7 +143,7 @@ def _compile(dispatcher: Any, signatures: tuple[Any, ...], *, kept: bool) -> Any
         for signature in signatures:
             known = len(dispatcher.overloads)
             try:
-                with _interrupts_held_back():
+                with _interrupts_held_back(), _one_process_at_a_time():
                     dispatcher.compile(signature)
             except OSError:
                 # On a full disk the kernel is compiled all the same, and only its copy is lost.
@@ -162,6 +168,23 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
         if noted:
             handler(signal.SIGINT, noted[0])
+
+
+@contextmanager
+def _one_process_at_a_time() -> Iterator[None]:
+    """Let others wait: several that write numba's cache at once may file code under a wrong type.
+
+    They find it there then, and compile nothing.
+    """
+    with ExitStack() as stack:
+        if fcntl is not None:
+            name = f"sersk-kernels-{os.getuid()}.lock"
+            # Where no lock can be had, the cache is no worse off than that of any other package.
+            with suppress(OSError):
+                path = os.path.join(tempfile.gettempdir(), name)
+                file = stack.enter_context(open(path, "ab"))
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _announce(kept: bool) -> None:
