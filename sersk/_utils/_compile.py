@@ -17,12 +17,13 @@ import signal
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-from ..exceptions import SerskError
+from ..exceptions import SerskError, SerskWarning
 
 try:
     import fcntl
@@ -59,6 +60,34 @@ def _switched_off() -> bool:
 
     # numba fills this module from the environment: its names are not known before it runs.
     return bool(vars(config)["DISABLE_JIT"])
+
+
+def kernels_work(load: Callable[[], None], instead: str) -> bool:
+    """Load kernels; where this numba or this processor does not take them, say so.
+
+    Parameters
+    ----------
+    load : callable
+        Imports them.
+    instead : str
+        What is done without them, as a clause.
+
+    Returns
+    -------
+    work : bool
+        False where the import raises anything.
+    """
+    try:
+        load()
+    except Exception as error:  # noqa: BLE001
+        warnings.warn(
+            f"The compiled kernels do not work here: {instead}, several times slower "
+            f"({type(error).__name__}: {error}).",
+            SerskWarning,
+            stacklevel=3,
+        )
+        return False
+    return True
 
 
 def require_numba() -> None:

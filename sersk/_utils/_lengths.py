@@ -3,7 +3,36 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+
+def check_waveforms(
+    estimator: BaseEstimator, X: ArrayLike, *, reset: bool
+) -> tuple[NDArray[np.floating], NDArray[np.intp]]:
+    """Validate waveforms, and count the samples of every clip.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        What gets them.
+    X : array-like of shape (n_clips, n_samples)
+        Waveforms; NaN after the end of a clip.
+    reset : bool
+        Whether their width is new to the estimator, as in `fit`.
+
+    Returns
+    -------
+    waveforms : ndarray of shape (n_clips, n_samples)
+        In float32 or float64.
+    lengths : ndarray of shape (n_clips,)
+        Samples before the padding.
+    """
+    waveforms = validate_data(
+        estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
+    )
+    return waveforms, valid_lengths(waveforms)
 
 
 def valid_lengths(X: NDArray[np.floating], *, first_row: int = 0) -> NDArray[np.intp]:

@@ -6,7 +6,6 @@ They compute what librosa's `effects` do, with the same frames.
 from __future__ import annotations
 
 import math
-import warnings
 from functools import lru_cache
 from typing import Any
 
@@ -14,8 +13,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from .._utils._compile import numba_usable
-from ..exceptions import SerskWarning
+from .._utils._compile import kernels_work, numba_usable
+from .._utils._overlap_add import overlap_add
 
 # Those of librosa.stft: its effects take no others unless told.
 _N_FFT = 2048
@@ -74,20 +73,11 @@ def pitch_shift(samples: NDArray[Any], sample_rate: float, semitones: float) -> 
 
 @lru_cache(maxsize=1)
 def _kernels_work() -> bool:
-    """Load the kernels; where this numba or this processor does not take them, say so once."""
-    if not numba_usable():
-        return False
-    try:
-        from . import _kernels  # noqa: F401
-    except Exception as error:  # noqa: BLE001
-        warnings.warn(
-            f"The compiled kernels do not work here, clips are stretched with NumPy, several times "
-            f"slower ({type(error).__name__}: {error}).",
-            SerskWarning,
-            stacklevel=2,
-        )
-        return False
-    return True
+    return numba_usable() and kernels_work(_load_kernels, "clips are stretched with NumPy")
+
+
+def _load_kernels() -> None:
+    from . import _kernels  # noqa: F401
 
 
 @lru_cache(maxsize=2)
@@ -149,17 +139,7 @@ def _stretch_by_numpy(
     running /= np.abs(running)
     running *= (1 - later) * levels[before] + later * levels[before + 1]
     frames = irfft(running, _N_FFT, axis=1) * window
-    total = _overlap_add(frames)[_N_FFT // 2 :][:n_samples_out]
-    weights = _overlap_add(np.broadcast_to(np.square(window), frames.shape))
+    total = overlap_add(frames, _HOP_LENGTH)[_N_FFT // 2 :][:n_samples_out]
+    weights = overlap_add(np.broadcast_to(np.square(window), frames.shape), _HOP_LENGTH)
     stretched: NDArray[Any] = total / weights[_N_FFT // 2 :][:n_samples_out]
     return stretched
-
-
-def _overlap_add(frames: NDArray[Any]) -> NDArray[Any]:
-    """Add frames, each a hop after the one before: in blocks of a hop, all frames at once."""
-    n_blocks = _N_FFT // _HOP_LENGTH
-    blocks = frames.reshape(len(frames), n_blocks, _HOP_LENGTH)
-    added = np.zeros((len(frames) + n_blocks - 1, _HOP_LENGTH), dtype=frames.dtype)
-    for block in range(n_blocks):
-        added[block : block + len(frames)] += blocks[:, block]
-    return added.ravel()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from functools import lru_cache
 from queue import SimpleQueue
@@ -16,10 +15,9 @@ from sklearn.utils import Tags, gen_batches
 from sklearn.utils.validation import validate_data
 
 from .._utils._array_output import ArrayOutputMixin
-from .._utils._compile import numba_usable, require_numba
+from .._utils._compile import kernels_work, numba_usable, require_numba
 from .._utils._lengths import valid_lengths
 from .._utils._threads import map_in_threads
-from ..exceptions import SerskWarning
 from ._extraction import ClipExtractor, feature_names, make_extractor
 from ._settings import FFT_LENGTHS, FrameSettings
 
@@ -222,15 +220,4 @@ def _load_kernels() -> None:
 
 @lru_cache(maxsize=1)
 def _kernels_work() -> bool:
-    """Load the kernels; where this numba or this processor does not take them, say so once."""
-    try:
-        _load_kernels()
-    except Exception as error:  # noqa: BLE001
-        warnings.warn(
-            f"The compiled kernels do not work here, features are computed with SciPy, several "
-            f"times slower ({type(error).__name__}: {error}).",
-            SerskWarning,
-            stacklevel=2,
-        )
-        return False
-    return True
+    return kernels_work(_load_kernels, "features are computed with SciPy")

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import Tags
-from sklearn.utils.validation import validate_data
 
-from .._utils._lengths import valid_lengths
+from .._utils._lengths import check_waveforms
 
 
 class VectorTransformer(TransformerMixin, BaseEstimator, ABC):
@@ -47,7 +46,7 @@ class VectorTransformer(TransformerMixin, BaseEstimator, ABC):
             If parameters do not go together, or a waveform holds infinity, or NaN before its end.
         """
         self._check_parameters()
-        self._check_waveforms(X, reset=True)
+        check_waveforms(self, X, reset=True)
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.floating]:
@@ -71,7 +70,7 @@ class VectorTransformer(TransformerMixin, BaseEstimator, ABC):
         # `transform` may come without `fit`: there is nothing to learn.
         self._validate_params()
         self._check_parameters()
-        waveforms, lengths = self._check_waveforms(X, reset=False)
+        waveforms, lengths = check_waveforms(self, X, reset=False)
         shape = (len(waveforms), len(self._feature_names()))
         vectors = np.full(shape, np.nan, dtype=waveforms.dtype)
         for clip in np.flatnonzero(lengths):
@@ -94,15 +93,6 @@ class VectorTransformer(TransformerMixin, BaseEstimator, ABC):
             One name a column of the output.
         """
         return np.array(self._feature_names(), dtype=object)
-
-    def _check_waveforms(
-        self, X: ArrayLike, *, reset: bool
-    ) -> tuple[NDArray[np.floating], NDArray[np.intp]]:
-        """Validate waveforms and count the samples of each clip."""
-        waveforms = validate_data(
-            self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
-        )
-        return waveforms, valid_lengths(waveforms)
 
     def _check_parameters(self) -> None:
         """Raise an error where parameters do not go together or a package is missing."""

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from sklearn.utils import Bunch
 
 from .._utils._files import atomic_path
+from .._utils._json import to_plain
 from ._report_figures import draw_corpus, draw_group, to_percent
-from ._report_groups import gather_groups, to_document, to_plain
+from ._report_groups import gather_groups, to_document
 
 if TYPE_CHECKING:
     import jinja2

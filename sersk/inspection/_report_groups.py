@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from .._utils._json import to_plain
 from ..metrics import (
     calibration_error,
     classification_summary,
@@ -248,36 +249,6 @@ def _name_age_groups(ages: pd.Series) -> pd.Series:
     years = pd.to_numeric(ages, errors="coerce")
     bounds = [-math.inf, *_AGE_GROUPS.values()]
     return pd.cut(years, bounds, right=False, labels=list(_AGE_GROUPS)).astype(object)
-
-
-def to_plain(value: Any) -> Any:
-    """Turn what a report holds into what JSON can hold; what is not there becomes null.
-
-    Parameters
-    ----------
-    value : object
-        Numbers, texts, tables, and mappings and sequences of them.
-
-    Returns
-    -------
-    plain : object
-        Of dict, list, str, int, float, bool and None; anything else as its ``repr``.
-    """
-    if isinstance(value, pd.DataFrame):
-        ordinal = isinstance(value.index, pd.RangeIndex)
-        rows = [dict(zip(value.columns, row, strict=True)) for row in value.itertuples(index=False)]
-        return to_plain(rows if ordinal else dict(zip(value.index, rows, strict=True)))
-    if isinstance(value, Mapping):
-        return {str(name): to_plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple | set | np.ndarray | pd.Series):
-        return [to_plain(part) for part in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return repr(value)
 
 
 def to_document(group: Bunch) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import numpy as np
 import optuna
 import pandas as pd
 from numpy.random import RandomState
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, InMemoryStorage
@@ -28,12 +28,10 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, is_cla
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import StratifiedKFold, check_cv
-from sklearn.utils import Tags, get_tags, indexable
+from sklearn.utils import indexable
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
-    _estimator_has,
     assert_all_finite,
     check_array,
     check_consistent_length,
@@ -46,6 +44,7 @@ from .._utils._clip_table import as_clip_table
 from .._utils._progress import track
 from .._utils._sample_rates import check_sample_rates, sample_rates
 from .._utils._warnings import Said, repeat_warnings
+from .._utils._wrapper import WrapperMixin
 from ..exceptions import SpeakerWarning, TuningInterruptedWarning
 from ._evaluation import fit_rows
 from ._protocols import Fold, ProtocolSplit
@@ -62,7 +61,7 @@ _TRIALS_BEFORE_PRUNING = 8
 _EPOCHS_BEFORE_PRUNING = 0.25
 
 
-class PipelineSearchCV(MetaEstimatorMixin, BaseEstimator):
+class PipelineSearchCV(WrapperMixin, MetaEstimatorMixin, BaseEstimator):
     """Search for the parameters of a whole pipeline with Optuna, without a leak.
 
     Each trial draws parameters of any steps, from the reader to the classifier, and is scored on
@@ -520,54 +519,6 @@ class PipelineSearchCV(MetaEstimatorMixin, BaseEstimator):
 
     # ------------------------------------------------------------------------------- predicting
 
-    @available_if(_estimator_has("predict", delegates=("best_estimator_", "estimator")))
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Predict emotions with the best parameters.
-
-        Parameters
-        ----------
-        X : clip table or array-like of shape (n_clips, ...)
-            The clips.
-
-        Returns
-        -------
-        emotions : ndarray of shape (n_clips,)
-            One of ``classes_`` each.
-        """
-        return self._refitted().predict(X)  # type: ignore[no-any-return]
-
-    @available_if(_estimator_has("predict_proba", delegates=("best_estimator_", "estimator")))
-    def predict_proba(self, X: Any) -> NDArray[np.floating]:
-        """Predict the probability of each emotion with the best parameters.
-
-        Parameters
-        ----------
-        X : clip table or array-like of shape (n_clips, ...)
-            The clips.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_clips, n_classes)
-            Columns are in the order of ``classes_``.
-        """
-        return self._refitted().predict_proba(X)  # type: ignore[no-any-return]
-
-    @available_if(_estimator_has("decision_function", delegates=("best_estimator_", "estimator")))
-    def decision_function(self, X: Any) -> NDArray[np.floating]:
-        """Compute the decision function with the best parameters.
-
-        Parameters
-        ----------
-        X : clip table or array-like of shape (n_clips, ...)
-            The clips.
-
-        Returns
-        -------
-        decisions : ndarray of shape (n_clips,) or (n_clips, n_classes)
-            As the last step gives them.
-        """
-        return self._refitted().decision_function(X)  # type: ignore[no-any-return]
-
     def score(self, X: Any, y: ArrayLike) -> float:
         """Score the predictions with the best parameters, as the trials were scored.
 
@@ -584,9 +535,9 @@ class PipelineSearchCV(MetaEstimatorMixin, BaseEstimator):
         score : float
             What `scoring` stands for.
         """
-        return float(self.scorer_(self._refitted(), X, y))
+        return float(self.scorer_(self._fitted(), X, y))
 
-    def _refitted(self) -> Any:
+    def _fitted(self) -> Any:
         check_is_fitted(self)
         if not hasattr(self, "best_estimator_"):
             raise AttributeError(
@@ -597,36 +548,6 @@ class PipelineSearchCV(MetaEstimatorMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "best_score_")
-
-    @property
-    def classes_(self) -> NDArray[Any]:
-        """The emotions."""
-        return self._refitted().classes_  # type: ignore[no-any-return]
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of columns seen in `fit`."""
-        if not hasattr(self, "best_estimator_"):
-            raise AttributeError("n_features_in_ is known when the best estimator is fitted.")
-        return self.best_estimator_.n_features_in_  # type: ignore[no-any-return]
-
-    @property
-    def feature_names_in_(self) -> NDArray[Any]:
-        """Names of the columns seen in `fit`."""
-        if not hasattr(self, "best_estimator_"):
-            raise AttributeError("feature_names_in_ is known when the best estimator is fitted.")
-        return self.best_estimator_.feature_names_in_  # type: ignore[no-any-return]
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        tags.estimator_type = inner.estimator_type
-        tags.classifier_tags = deepcopy(inner.classifier_tags)
-        tags.regressor_tags = deepcopy(inner.regressor_tags)
-        tags.input_tags = deepcopy(inner.input_tags)
-        tags.target_tags = deepcopy(inner.target_tags)
-        tags.target_tags.required = True
-        return tags
 
 
 def _refuse(params: Mapping[str, Any]) -> None:

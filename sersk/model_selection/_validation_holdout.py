@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from copy import deepcopy
 from numbers import Real
 from typing import Any
 
@@ -14,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone, is_classifier
 from sklearn.pipeline import Pipeline
-from sklearn.utils import Tags, _safe_indexing, check_random_state, get_tags, indexable
+from sklearn.utils import _safe_indexing, check_random_state, indexable
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils._user_interface import _print_elapsed_time
 from sklearn.utils.metadata_routing import (
@@ -31,12 +30,12 @@ from sklearn.utils.validation import (
     _num_samples,
     assert_all_finite,
     check_consistent_length,
-    check_is_fitted,
     check_memory,
     column_or_1d,
     has_fit_parameter,
 )
 
+from .._utils._wrapper import WrapperMixin, last_step
 from ..augmentation._base_augmenter import refuse_parameters
 from ..exceptions import ValidationWarning
 from ._evaluation import unreadable_files
@@ -46,7 +45,7 @@ from ._holdout_choice import UNKNOWN, choose_clips, choose_groups, number_names,
 _INSTEAD = ("speaker", "sentence")
 
 
-class ValidationHoldout(MetaEstimatorMixin, BaseEstimator):
+class ValidationHoldout(WrapperMixin, MetaEstimatorMixin, BaseEstimator):
     """Hold out speakers for early stopping, before anything is read, balanced or learned.
 
     In `fit` the clips of some speakers are set aside first of all. Samplers and transformers of the
@@ -239,7 +238,7 @@ class ValidationHoldout(MetaEstimatorMixin, BaseEstimator):
 
     def _check_params(self, params: dict[str, Any]) -> dict[str, Any]:
         """Check that the last step can be validated, and takes what it is to get."""
-        last = _last_step(self.estimator)
+        last = last_step(self.estimator)
         name = last if isinstance(last, str) else type(last).__name__
         for parameter in ("X_val", "y_val"):
             if not has_fit_parameter(last, parameter):
@@ -340,54 +339,6 @@ class ValidationHoldout(MetaEstimatorMixin, BaseEstimator):
             name: column_or_1d(np.asarray(column, dtype=object)) for name, column in columns.items()
         }
 
-    @available_if(_estimator_has("predict"))
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Predict emotions with the fitted pipeline.
-
-        Parameters
-        ----------
-        X : clip table or array-like of shape (n_clips, ...)
-            The clips.
-
-        Returns
-        -------
-        emotions : ndarray of shape (n_clips,)
-            One of ``classes_`` each.
-        """
-        return self._call("predict", X)  # type: ignore[no-any-return]
-
-    @available_if(_estimator_has("predict_proba"))
-    def predict_proba(self, X: Any) -> NDArray[np.floating]:
-        """Predict the probability of each emotion with the fitted pipeline.
-
-        Parameters
-        ----------
-        X : clip table or array-like of shape (n_clips, ...)
-            The clips.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_clips, n_classes)
-            Columns are in the order of ``classes_``.
-        """
-        return self._call("predict_proba", X)  # type: ignore[no-any-return]
-
-    @available_if(_estimator_has("decision_function"))
-    def decision_function(self, X: Any) -> NDArray[np.floating]:
-        """Compute the decision function of the fitted pipeline.
-
-        Parameters
-        ----------
-        X : clip table or array-like of shape (n_clips, ...)
-            The clips.
-
-        Returns
-        -------
-        decisions : ndarray of shape (n_clips,) or (n_clips, n_classes)
-            As the last step gives them.
-        """
-        return self._call("decision_function", X)  # type: ignore[no-any-return]
-
     @available_if(_estimator_has("score"))
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Score the predictions of the fitted pipeline, as it does itself.
@@ -412,28 +363,9 @@ class ValidationHoldout(MetaEstimatorMixin, BaseEstimator):
         return self._call("score", X, y, **weights)  # type: ignore[no-any-return]
 
     def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        check_is_fitted(self, "estimator_")
-        outcome = getattr(self.estimator_, method)(*args, **kwargs)
+        outcome = super()._call(method, *args, **kwargs)
         self.failed_ = unreadable_files(self.estimator_)
         return outcome
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "estimator_")
-
-    @property
-    def classes_(self) -> NDArray[Any]:
-        """The emotions."""
-        return self.estimator_.classes_  # type: ignore[no-any-return]
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of columns seen in `fit`."""
-        return self.estimator_.n_features_in_  # type: ignore[no-any-return]
-
-    @property
-    def feature_names_in_(self) -> NDArray[Any]:
-        """Names of the columns seen in `fit`."""
-        return self.estimator_.feature_names_in_  # type: ignore[no-any-return]
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Tell which metadata go where.
@@ -447,30 +379,13 @@ class ValidationHoldout(MetaEstimatorMixin, BaseEstimator):
             MetadataRouter(owner=self)
             .add_self_request(self)
             .add(
-                estimator=_last_step(self.estimator),
+                estimator=last_step(self.estimator),
                 method_mapping=MethodMapping().add(caller="fit", callee="fit"),
             )
         )
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        tags.estimator_type = inner.estimator_type
-        tags.classifier_tags = deepcopy(inner.classifier_tags)
-        tags.regressor_tags = deepcopy(inner.regressor_tags)
-        tags.input_tags = deepcopy(inner.input_tags)
-        tags.target_tags = deepcopy(inner.target_tags)
-        tags.target_tags.required = True
-        return tags
-
 
 # ------------------------------------------------------------------------------- fitting the steps
-
-
-def _last_step(estimator: Any) -> Any:
-    while isinstance(estimator, Pipeline):
-        estimator = estimator.steps[-1][1]
-    return estimator
 
 
 def _steps_before_last(estimator: Any) -> list[Any]:

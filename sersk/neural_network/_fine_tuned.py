@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
-from sklearn.pipeline import Pipeline
-from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.validation import check_is_fitted
 
 from .._utils._sample_rates import check_sample_rates
+from .._utils._wrapper import WrapperMixin, last_step
 from ._base import BaseNetClassifier
 
 # Of the parameters that all nets share, those that count when a net is made, and not again; and the
@@ -22,7 +19,7 @@ from ._base import BaseNetClassifier
 _OF_THE_START = ("dropout", "mask_padding", "random_state", "standardize", "warm_start")
 
 
-class FineTunedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class FineTunedClassifier(WrapperMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Train a net, change parameters, and train on from the weights reached.
 
     For a net that learns with one augmentation and is tuned with another, with masks that come
@@ -148,67 +145,9 @@ class FineTunedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ]
         return self
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Predict the most probable emotion.
-
-        Parameters
-        ----------
-        X : clip table or array-like of shape (n_clips, ...)
-            The clips.
-
-        Returns
-        -------
-        emotions : ndarray of shape (n_clips,)
-            One of ``classes_`` each.
-        """
-        check_is_fitted(self, "estimator_")
-        emotions: NDArray[Any] = self.estimator_.predict(X)
-        return emotions
-
-    def predict_proba(self, X: Any) -> NDArray[np.floating]:
-        """Predict the probability of each emotion.
-
-        Parameters
-        ----------
-        X : clip table or array-like of shape (n_clips, ...)
-            The clips.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_clips, n_classes)
-            Columns are in the order of ``classes_``.
-        """
-        check_is_fitted(self, "estimator_")
-        probabilities: NDArray[np.floating] = self.estimator_.predict_proba(X)
-        return probabilities
-
-    @property
-    def classes_(self) -> NDArray[Any]:
-        """The emotions, sorted."""
-        return self.estimator_.classes_  # type: ignore[no-any-return]
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of columns seen in `fit`."""
-        return self.estimator_.n_features_in_  # type: ignore[no-any-return]
-
-    @property
-    def feature_names_in_(self) -> NDArray[Any]:
-        """Names of the columns seen in `fit`."""
-        return self.estimator_.feature_names_in_  # type: ignore[no-any-return]
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        tags.classifier_tags = deepcopy(inner.classifier_tags)
-        tags.input_tags = deepcopy(inner.input_tags)
-        return tags
-
 
 def _net_of(estimator: Any) -> BaseNetClassifier:
-    last = estimator
-    while isinstance(last, Pipeline):
-        last = last.steps[-1][1]
+    last = last_step(estimator)
     if not isinstance(last, BaseNetClassifier):
         raise TypeError(
             "FineTunedClassifier trains a net of sersk.neural_network, alone or as the last step "

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .._utils._array_output import ArrayOutputMixin
-from .._utils._lengths import valid_lengths
+from .._utils._lengths import check_waveforms
 
 
 class WaveformTransformer(ArrayOutputMixin, BaseEstimator, ABC):
@@ -49,7 +49,7 @@ class WaveformTransformer(ArrayOutputMixin, BaseEstimator, ABC):
             If parameters do not go together, or a waveform holds infinity, or NaN before its end.
         """
         self._check_parameters()
-        self._check_waveforms(X, reset=True)
+        check_waveforms(self, X, reset=True)
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.floating]:
@@ -74,7 +74,7 @@ class WaveformTransformer(ArrayOutputMixin, BaseEstimator, ABC):
         # `transform` may come without `fit`: there is nothing to learn.
         self._validate_params()
         self._check_parameters()
-        waveforms, lengths = self._check_waveforms(X, reset=False)
+        waveforms, lengths = check_waveforms(self, X, reset=False)
         width = self._n_samples_out(waveforms.shape[1])
         cleaned = np.full((len(waveforms), width), np.nan, dtype=waveforms.dtype)
         for clip in np.flatnonzero(lengths):
@@ -98,15 +98,6 @@ class WaveformTransformer(ArrayOutputMixin, BaseEstimator, ABC):
         """
         check_is_fitted(self, "n_features_in_")
         return sample_names(self._n_samples_out(self.n_features_in_))
-
-    def _check_waveforms(
-        self, X: ArrayLike, *, reset: bool
-    ) -> tuple[NDArray[np.floating], NDArray[np.intp]]:
-        """Validate waveforms and count the samples of each clip."""
-        waveforms = validate_data(
-            self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
-        )
-        return waveforms, valid_lengths(waveforms)
 
     def _check_parameters(self) -> None:
         """Raise an error where parameters do not go together."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from .._utils._overlap_add import overlap_add
 from ._base import WaveformTransformer
 
 # Frames this far below the loudest one are digital silence, not the noise of a room: power ratio.
@@ -194,20 +195,9 @@ def _synthesise(
     frames *= window
     weights = np.broadcast_to(np.square(window), frames.shape)
     inside = slice(n_fft // 2, n_fft // 2 + n_samples)
-    return _overlap_add(frames, hop_length)[inside] / _overlap_add(weights, hop_length)[inside]
-
-
-def _overlap_add(frames: NDArray[np.float64], hop_length: int) -> NDArray[np.float64]:
-    """Add frames, each a hop after the one before: in blocks of a hop, all frames at once."""
-    n_frames, n_fft = frames.shape
-    n_blocks = -(-n_fft // hop_length)
-    if n_fft % hop_length:
-        frames = np.pad(frames, ((0, 0), (0, n_blocks * hop_length - n_fft)))
-    blocks = frames.reshape(n_frames, n_blocks, hop_length)
-    added = np.zeros((n_frames + n_blocks - 1, hop_length))
-    for block in range(n_blocks):
-        added[block : block + n_frames] += blocks[:, block]
-    return added.ravel()
+    total, weight = overlap_add(frames, hop_length), overlap_add(weights, hop_length)
+    samples: NDArray[np.float64] = total[inside] / weight[inside]
+    return samples
 
 
 class NoiseReducer(WaveformTransformer):

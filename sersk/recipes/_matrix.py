@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import json
 import os
@@ -15,6 +14,7 @@ from typing import Any
 from sklearn.utils import Bunch
 
 from .. import datasets
+from .._utils._names import did_you_mean
 from ..datasets import concat_corpora
 from ..datasets._registry import CORPORA
 from ..model_selection import ProtocolSplit
@@ -377,7 +377,7 @@ def _read_corpus(name: str, table: dict[str, Any], folder: Path, where: str) -> 
         if value is not None and not isinstance(value, str):
             raise ValueError(f"{where}: {key} is a path, got {value!r}.")
     if csv is None and name not in CORPORA:
-        near = _near(name, CORPORA)
+        near = did_you_mean(name, CORPORA)
         raise ValueError(
             f"{where}: there is no loader of that name.{near} Known: {', '.join(CORPORA)}; for a "
             'corpus of your own, csv = "FILE.csv", for several together, parts = [...].'
@@ -450,16 +450,11 @@ def _is_list_of(value: Any, kind: type) -> bool:
     return isinstance(value, list) and all(_is(part, kind) for part in value)
 
 
-def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.4)
-    return f" Did you mean {' or '.join(near)}?" if near else ""
-
-
 def _check_name(name: str, known: Iterable[str], where: str) -> None:
     known = list(known)
     if name not in known:
         raise ValueError(
-            f"{where} {name!r} is unknown.{_near(name, known)} Known: {', '.join(known)}."
+            f"{where} {name!r} is unknown.{did_you_mean(name, known)} Known: {', '.join(known)}."
         )
 
 

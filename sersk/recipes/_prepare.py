@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 import warnings
@@ -22,6 +21,7 @@ from sklearn.svm import SVC
 from sklearn.utils import Bunch, _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from .._utils._names import did_you_mean
 from .._utils._sample_rates import sample_rates
 from ..augmentation import WaveformAugmenter, make_transforms
 from ..datasets import concat_corpora
@@ -395,10 +395,9 @@ def check_options(info: RecipeInfo, options: Mapping[str, Any] | None) -> dict[s
                 f"Option {name!r} of {info.name} cannot be set: it comes from {_DECIDED[name]}."
             )
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
             raise ValueError(
-                f"Recipe {info.name!r} takes no option {name!r}.{hint} It takes {', '.join(known)}."
+                f"Recipe {info.name!r} takes no option {name!r}.{did_you_mean(name, known)} It "
+                f"takes {', '.join(known)}."
             )
     return options
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -10,6 +9,7 @@ from typing import Any
 
 from imblearn.pipeline import Pipeline
 
+from .._utils._names import did_you_mean
 from .._utils._sample_rates import check_sample_rates
 from ._attention_nets import (
     cnn_gru_attention,
@@ -296,10 +296,10 @@ def recipe_info(name: str) -> RecipeInfo:
     False
     """
     if name not in _RECIPES:
-        near = [known for known in _RECIPES if name and name in known]
-        near = near or difflib.get_close_matches(name, _RECIPES, n=3, cutoff=0.5)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise ValueError(f"There is no recipe {name!r}.{hint} Known: {', '.join(_RECIPES)}.")
+        raise ValueError(
+            f"There is no recipe {name!r}.{did_you_mean(name, _RECIPES)} Known: "
+            f"{', '.join(_RECIPES)}."
+        )
     return _RECIPES[name]
 
 

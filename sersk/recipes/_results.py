@@ -103,32 +103,6 @@ def options_json(options: Mapping[str, Any] | None) -> str:
         ) from error
 
 
-def plain(value: Any) -> Any:
-    """Turn what NumPy and pandas made into what JSON can hold; NaN becomes null.
-
-    Parameters
-    ----------
-    value : object
-        Numbers, texts, and arrays, lists and dicts of these.
-
-    Returns
-    -------
-    value : object
-        The same in Python's own types.
-    """
-    if isinstance(value, Mapping):
-        return {str(name): plain(part) for name, part in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return str(value)
-
-
 class ResultsFile:
     """A file of JSON lines, one a finished fold, to which processes append.
 

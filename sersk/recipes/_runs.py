@@ -17,13 +17,14 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 from sklearn.utils.parallel import delayed
 
+from .._utils._json import to_plain
 from .._utils._parallel import as_completed
 from .._utils._progress import track
 from .._utils._warnings import repeat_warnings
 from ..model_selection._evaluation import run_fold
 from ._prepare import PreparedRun
 from ._provenance import command, machine, versions, without_folders
-from ._results import ResultsFile, plain
+from ._results import ResultsFile
 
 # Warnings of a fold that its line keeps.
 _WARNINGS_KEPT = 5
@@ -257,7 +258,7 @@ def _common_part(run: PreparedRun) -> dict[str, Any]:
         "protocol": key.protocol,
         "seed": key.seed,
         "n_splits": key.n_splits,
-        "options": plain(run.options),
+        "options": to_plain(run.options),
         "condition": run.condition,
         "corpora": run.corpora,
         "n_folds": len(run.folds),
@@ -287,7 +288,7 @@ def _line(run: PreparedRun, outcome: Bunch, probabilities: bool) -> dict[str, An
     if probabilities and outcome.probabilities is not None:
         whole = outcome.probabilities.reindex(columns=classes, fill_value=0.0)
         shares = whole.to_numpy(dtype=np.float64).round(_DIGITS_OF_PROBABILITIES)
-    return plain(  # type: ignore[no-any-return]
+    return to_plain(  # type: ignore[no-any-return]
         {
             **line,
             "n_train": outcome.n_train,
