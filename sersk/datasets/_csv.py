@@ -78,7 +78,8 @@ def load_csv(
         By default the folder of the CSV file.
 
     name : str, default=None
-        Name of the corpus, where the file has no column for it. By default the name of the file.
+        Name of the corpus, where the file has no column ``corpus``; where it has one, that counts.
+        By default the name of the file.
 
     Returns
     -------
@@ -106,7 +107,8 @@ def load_csv(
     Warns
     -----
     CorpusWarning
-        If some audio files are not found. Their rows stay: who reads them is told again.
+        If some audio files are not found; their rows stay, and who reads them is told again. If
+        `name` is given and the file names its corpora otherwise.
 
     See Also
     --------
@@ -129,6 +131,13 @@ def load_csv(
     frame = frame.drop(columns=others).rename(columns={old: new for new, old in roles.items()})
     if "corpus" not in frame.columns:
         frame["corpus"] = name or csv.stem
+    elif name is not None and set(frame["corpus"]) != {name}:
+        warnings.warn(
+            f"{str(csv)!r} has a column 'corpus', which counts: name={name!r} is not used. Remove "
+            "the column, or leave name out.",
+            CorpusWarning,
+            stacklevel=3,
+        )
     _refuse_empty_cells(csv, frame, [*roles, "corpus"])
     frame["emotion"] = frame["emotion"].map(canonical_emotion)
     for column in {"speaker", "sentence"} & set(frame.columns):

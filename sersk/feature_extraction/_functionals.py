@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from numbers import Integral
@@ -272,7 +273,8 @@ class Functionals(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `statistics` holds an unknown name, or a clip holds infinity or NaN before its end.
+            If `statistics` holds an unknown name or one twice, or a clip holds infinity or NaN
+            before its end.
         SerskError
             If `backend` is "numba" where that cannot be used.
         """
@@ -348,6 +350,9 @@ class Functionals(TransformerMixin, BaseEstimator):
             raise ValueError("statistics is empty: name at least one, such as 'mean'.")
         for name in self.statistics:
             _resolve_statistic(name)
+        twice = [name for name, times in Counter(self.statistics).items() if times > 1]
+        if twice:
+            raise ValueError(f"statistics holds {twice[0]!r} twice: one column of it is enough.")
 
     def _use_kernels(self) -> bool:
         if self.backend == "numpy":

@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import tomllib
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -263,7 +264,12 @@ def load_entry(entry: CorpusEntry, loading: Mapping[str, Any]) -> Bunch:
         As the loaders return it.
     """
     if entry.csv is not None:
-        return datasets.load_csv(entry.csv, root=entry.root, **entry.options)
+        # Speakers are told apart by the name of their corpus, wherever the file comes from.
+        options = {"name": entry.name, **entry.options}
+        with warnings.catch_warnings():
+            if "name" not in entry.options:
+                warnings.filterwarnings("ignore", message=".* has a column 'corpus'")
+            return datasets.load_csv(entry.csv, root=entry.root, **options)
     loader = getattr(datasets, f"load_{entry.name}")
     taken = inspect.signature(loader).parameters
     own = {name: value for name, value in loading.items() if name in taken}
@@ -387,9 +393,6 @@ def _read_corpus(name: str, table: dict[str, Any], folder: Path, where: str) -> 
     loader = datasets.load_csv if csv is not None else getattr(datasets, f"load_{name}")
     known = list(inspect.signature(loader).parameters)[1:]
     _refuse_unknown(options, [key for key in known if key != "root"], f"{where}: option")
-    if csv is not None and "name" in known:
-        # Speakers are told apart by the name of their corpus, wherever the file comes from.
-        options.setdefault("name", name)
     return CorpusEntry(
         name,
         csv=None if csv is None else folder / Path(csv).expanduser(),

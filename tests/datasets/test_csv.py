@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,6 +50,16 @@ def test_only_what_is_needed(write_csv):
     corpus = load_csv(write_csv("path,emotion\na.wav,sad\nb.wav,fear\n"))
     assert corpus.groups is None
     assert corpus.data.columns.tolist() == ["path", "corpus"]
+
+
+def test_a_name_beside_names_in_the_file(write_csv):
+    csv = write_csv("path,emotion,corpus\na.wav,sad,one\nb.wav,fear,one\n")
+    with pytest.warns(CorpusWarning, match="name='two' is not used"):
+        corpus = load_csv(csv, name="two")
+    assert set(corpus.data["corpus"]) == {"one"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_csv(csv, name="one")
 
 
 def test_parts_of_files_and_several_corpora(write_csv):

@@ -233,6 +233,7 @@ def test_pandas_output():
         (["percentile_101"], "holds 'percentile_101'"),
         ([3], "holds 3"),
         ([], "statistics is empty"),
+        (["mean", "std", "mean"], "holds 'mean' twice"),
         ("mean", "'statistics' parameter"),
     ],
 )
