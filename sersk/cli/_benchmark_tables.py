@@ -127,8 +127,8 @@ class BenchmarkTables:
 def _as_markdown(table: pd.DataFrame, title: str) -> str:
     """Write the table for people, a part for each condition."""
     headings = (
-        "recipe", "corpus", "protocol", "seeds", "UAR", "95 % interval", "by seed", "accuracy",
-        "macro F1", "published", "min a seed", "emotions",
+        "recipe", "corpus", "protocol", "folds", "seeds", "UAR", "95 % interval", "by seed",
+        "accuracy", "macro F1", "published", "min a seed", "emotions",
     )  # fmt: skip
     lines = [f"# {title}", ""]
     for condition, part in table.groupby("condition", sort=False):
@@ -143,6 +143,7 @@ def _as_markdown(table: pd.DataFrame, title: str) -> str:
                 _name(row),
                 row["corpus"],
                 row["protocol"],
+                str(row["n_folds"]),
                 str(row["n_seeds"]),
                 f"{100 * row['balanced_accuracy']:.1f}",
                 _interval(row),

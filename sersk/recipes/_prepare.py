@@ -251,6 +251,11 @@ def prepare_run(
         corpus = concat_corpora(list(corpus)) if len(corpus) != 1 else corpus[0]
     rows, emotions = choose_clips(info, corpus, protocol)
     copied = info.split is not None and info.split.copies is not None and protocol == AS_PUBLISHED
+    if copied and "transforms" in options:
+        raise ValueError(
+            f"As published, {recipe} learns from copies that its source makes before the split; "
+            "transforms cannot be chosen there. Leave the option out, or take another protocol."
+        )
     # Copies that are made before the split are not made a second time.
     parameters = {**options, "transforms": []} if copied else options
     pipeline = make_recipe(recipe, random_state=seed, memory=memory, **parameters)

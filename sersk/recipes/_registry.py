@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from imblearn.pipeline import Pipeline
+from sklearn.base import BaseEstimator
 
 from .._utils._names import did_you_mean
 from .._utils._sample_rates import check_sample_rates
@@ -323,7 +324,7 @@ def make_recipe(name: str, **parameters: Any) -> Pipeline:
     ------
     ValueError
         If there is no such recipe; near names are suggested. If the parameters make steps that name
-        different sample rates.
+        different sample rates, or that refuse a value.
 
     Examples
     --------
@@ -333,4 +334,8 @@ def make_recipe(name: str, **parameters: Any) -> Pipeline:
     """
     pipeline = recipe_info(name).function(**parameters)
     check_sample_rates(pipeline)
+    for step in pipeline.get_params().values():
+        # Here, and not after hours of other work, in fit.
+        if isinstance(step, BaseEstimator) and hasattr(step, "_parameter_constraints"):
+            step._validate_params()
     return pipeline

@@ -145,13 +145,13 @@ def incomplete_runs(path: str | os.PathLike[str]) -> pd.DataFrame:
     >>> from sersk.datasets import make_emotional_speech
     >>> from sersk.recipes import compute_run, incomplete_runs, prepare_run
     >>> corpus = make_emotional_speech(n_speakers=2, n_sentences=1, random_state=0)
-    >>> run = prepare_run("svm_functionals", corpus, options={"n_mfcc": 0}, n_splits=2)
+    >>> run = prepare_run("svm_functionals", corpus, options={"n_mfcc": 300}, n_splits=2)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     errors = compute_run(run, f"{folder}/results.jsonl")
     ...     runs = incomplete_runs(f"{folder}/results.jsonl")
     >>> runs[["recipe", "options", "n_done"]]
-                recipe   options  n_done
-    0  svm_functionals  n_mfcc=0       0
+                recipe     options  n_done
+    0  svm_functionals  n_mfcc=300       0
     """
     results = _open(path)
     complete = {key for key, _ in finished(results)}
@@ -298,6 +298,7 @@ def _facts(key: RunKey, folds: Sequence[Bunch]) -> dict[str, Any]:
         "fingerprint": key.fingerprint,
         "seed": key.seed,
         "n_splits": key.n_splits,
+        "n_folds": n_folds_of(folds),
         "options": json.loads(key.options),
         "condition": last.condition,
         "minutes": sum(fold.seconds for fold in folds) / _SECONDS_A_MINUTE,
@@ -334,8 +335,8 @@ def benchmark_table(runs: Sequence[Bunch]) -> pd.DataFrame:
     table : DataFrame
         ``recipe``, ``options``, ``corpus``, ``protocol``, ``condition`` : str
             Which runs. Options are written as ``name=value``.
-        ``n_splits``, ``n_seeds`` : int
-            Folds that were asked for, and seeds.
+        ``n_splits``, ``n_folds``, ``n_seeds`` : int
+            Folds that were asked for, those that there were groups for, and seeds.
         ``n_emotions`` : int
             That were told apart. Recipes that take two for one, as their source does, have fewer
             than others on the same corpus; their scores do not compare.
@@ -433,6 +434,7 @@ def tabulate(group: Sequence[Bunch]) -> dict[str, Any]:
         "protocol": first.protocol,
         "condition": first.condition,
         "n_splits": first.n_splits,
+        "n_folds": first.n_folds,
         "n_seeds": len(group),
         "n_emotions": len({emotion for run in group for emotion in run.predictions["true"]}),
         "balanced_accuracy": means["balanced_accuracy"],

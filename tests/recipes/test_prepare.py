@@ -137,6 +137,8 @@ def test_what_does_not_go_together(monkeypatch, studio, street):
            options={"strenght": 1})  # fmt: skip
     refuse("comes from seeds", "toy", studio, options={"random_state": 1})
     refuse("plain values only", "toy", studio, options={"strength": np.zeros(1)})
+    refuse("transforms cannot be chosen there", "toy", [studio, street], **published,
+           options={"transforms": []})  # fmt: skip
     change(monkeypatch, "toy_classical", loading={"take": "all"})
     refuse("Load the corpus with take='all'", "toy_classical", but_for(studio, take="first"),
            **published)  # fmt: skip

@@ -108,6 +108,19 @@ def test_unknown_recipe(name, hint):
         make_recipe(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("svm_functionals", {"C": -1.0}, "'C' parameter of SVC"),
+        ("svm_functionals", {"n_mfcc": 0}, "'n_mfcc' parameter of MFCC"),  # within PerClip
+        ("conv1d_time_domain", {"lr": "fast"}, "'lr' parameter of CNNClassifier"),
+    ],
+)
+def test_values_are_refused_before_anything_is_computed(name, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        make_recipe(name, **parameters)
+
+
 @pytest.mark.parametrize("name", ["crnn_svm_ensemble", "crnn_svm_ensemble_by_speaker"])
 def test_members_of_the_ensemble(name, written_corpus):
     pipeline = make_recipe(name, **SMALL, svm_share=0.4, random_state=3)

@@ -354,6 +354,8 @@ def test_benchmark_table(studio, street, tmp_path, toys):
     assert table["recipe"].tolist() == [*["toy_classical"] * 3, "toy_by_speaker"]
     assert table["n_seeds"].tolist() == [3, 1, 1, 1]
     assert table["n_emotions"].tolist() == [3, 3, 3, 3]
+    assert table["n_splits"].tolist() == [5, 5, 5, 5]
+    assert table["n_folds"].tolist() == [run.n_folds for run in (runs[0], runs[3], *runs[4:])]
     assert table["options"].tolist() == ["", "", "strength=2.0", ""]
     assert table["published"].tolist()[0] == 0.7
     assert table["published"].isna().tolist() == [False, True, False, True]
