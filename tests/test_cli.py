@@ -99,7 +99,7 @@ def test_ravdess(ravdess_tree):
         ([], 2, "Usage"),
         (["no-such-command"], 2, "No such command"),
         (["evaluate"], 2, "Missing option '--corpus'"),
-        (["evaluate", "--corpus", "ravdes"], 2, "unknown corpus 'ravdes'"),
+        (["evaluate", "--corpus", "ravdes"], 2, "unknown corpus 'ravdes'. Did you mean ravdess?"),
         (["evaluate", "--corpus", "ravdess"], 2, "needs --root"),
         (["evaluate", "--corpus", "ravdess", "--root", "gone"], 1, "There is no folder"),
         (["evaluate", "--corpus", "gone.csv"], 1, "no file 'gone.csv'"),

@@ -202,7 +202,7 @@ def test_nothing_could_be_predicted(form, run, model, tmp_path):
     [
         (["predict"], 2, "Missing argument"),
         (["predict", "{model}"], 2, "Missing argument"),
-        (["predict", "gone.skops", "a.wav"], 1, "gone.skops"),
+        (["predict", "gone.skops", "a.wav"], 1, "Error: No such file or directory: 'gone.skops'"),
         (["predict", "{csv}", "a.wav"], 1, "no model file"),
         (["predict", "{model}", "a.wav", "--hop", "1"], 2, "--hop needs --window"),
         (["predict", "{model}", "a.wav", "--window", "0"], 2, "--window"),

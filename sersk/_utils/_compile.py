@@ -172,7 +172,7 @@ def _compile(dispatcher: Any, signatures: tuple[Any, ...], *, kept: bool) -> Any
         for signature in signatures:
             known = len(dispatcher.overloads)
             try:
-                with _interrupts_held_back(), _one_process_at_a_time():
+                with one_process_at_a_time(), interrupts_held_back():
                     dispatcher.compile(signature)
             except OSError:
                 # On a full disk the kernel is compiled all the same, and only its copy is lost.
@@ -183,7 +183,7 @@ def _compile(dispatcher: Any, signatures: tuple[Any, ...], *, kept: bool) -> Any
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
+def interrupts_held_back() -> Iterator[None]:
     """Let Ctrl-C wait until the block is done: a callback of LLVM's would swallow it."""
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
@@ -200,7 +200,7 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 @contextmanager
-def _one_process_at_a_time() -> Iterator[None]:
+def one_process_at_a_time() -> Iterator[None]:
     """Let others wait: several that write numba's cache at once may file code under a wrong type.
 
     They find it there then, and compile nothing.

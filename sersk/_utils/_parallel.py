@@ -10,6 +10,8 @@ from typing import Any
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel
 
+from ._librosa import import_librosa
+
 
 def as_completed(
     calls: Iterable[Any], n_jobs: int | None, *, a_worker: int = 1, **settings: Any
@@ -34,7 +36,8 @@ def as_completed(
         In the order in which they are done.
     """
     if effective_n_jobs(n_jobs) > 1:
-        _fill_cache_of_librosa()
+        # Functions of one's own may import it in the workers, all at once.
+        import_librosa()
     try:
         parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", **settings)
     except ValueError:
@@ -45,12 +48,3 @@ def as_completed(
         # Closed in any case: workers would go on for nobody.
         with closing(parallel(calls)) as results:
             yield from results
-
-
-def _fill_cache_of_librosa() -> None:
-    """Let one process compile what librosa compiles when it is imported the first time.
-
-    Several that do so at once tear numba's cache: code of one type is filed under another, and
-    whoever calls it later, in any program, dies of a segmentation fault.
-    """
-    import librosa.util.utils  # noqa: F401

@@ -79,9 +79,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (SerskError, ValueError, OSError) as error:
         if state.get("traceback"):
             raise
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {_without_number(error)}", err=True)
         sys.exit(_EXIT_FAILURE)
     sys.exit(0)
+
+
+def _without_number(error: Exception) -> str:
+    """Say what the operating system says, without the number that it gives it."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.strerror}: {error.filename!r}"
+    return str(error)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

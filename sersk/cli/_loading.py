@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .._utils._names import did_you_mean
+
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
@@ -54,8 +56,8 @@ def _load_corpus(
         return datasets.make_emotional_speech(**DEMO_CORPUS, random_state=seed)
     if name not in CORPORA:
         raise click.BadParameter(
-            f"unknown corpus {name!r}: {', '.join(CORPORA)}, synthetic, or a file that ends in "
-            ".csv",
+            f"unknown corpus {name!r}.{did_you_mean(name, CORPORA)} Known: {', '.join(CORPORA)}, "
+            "synthetic, or a file that ends in .csv",
             param_hint="--corpus",
         )
     if root is None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._utils._librosa import import_librosa
 from . import _reference
 from ._settings import FrameSettings, Precision
 from ._stages import ScipyStages, Stages, decibels
@@ -267,7 +268,7 @@ class SharedSpectrumExtractor(ClipExtractor):
                 results["log_mel"] = self._derive("log_mel", samples, results)
             return stages.cepstrum(results["log_mel"], n_frames)
         if base == "tonnetz" and s.tonnetz_chroma == "stft":
-            import librosa
+            librosa = import_librosa()
 
             chroma = results["chroma"][:, :n_frames]
             return np.asarray(librosa.feature.tonnetz(chroma=chroma, sr=s.sample_rate))

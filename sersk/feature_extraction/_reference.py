@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._utils._librosa import import_librosa
 from ._settings import DELTA_WIDTH, FrameSettings
 
 Samples = NDArray[np.floating]
@@ -28,7 +29,7 @@ _WARNING_FILTERS = threading.Lock()
 
 def mel(samples: Samples, s: FrameSettings) -> Rows:
     """Compute what :func:`librosa.feature.melspectrogram` does."""
-    import librosa
+    librosa = import_librosa()
 
     bands: Rows = librosa.feature.melspectrogram(
         S=_spectrogram(samples, s, s.power),
@@ -45,7 +46,7 @@ def mel(samples: Samples, s: FrameSettings) -> Rows:
 
 def log_mel(samples: Samples, s: FrameSettings) -> Rows:
     """Compute what :func:`librosa.power_to_db`, or amplitude_to_db, makes of mel bands."""
-    import librosa
+    librosa = import_librosa()
 
     bands = mel(samples, s)
     ref: Any = np.max if s.ref == "max" else s.ref
@@ -59,7 +60,7 @@ def log_mel(samples: Samples, s: FrameSettings) -> Rows:
 
 def mfcc(samples: Samples, s: FrameSettings) -> Rows:
     """Compute what :func:`librosa.feature.mfcc` does."""
-    import librosa
+    librosa = import_librosa()
 
     coefficients: Rows = librosa.feature.mfcc(
         S=log_mel(samples, s), n_mfcc=s.n_mfcc, lifter=s.lifter
@@ -69,7 +70,7 @@ def mfcc(samples: Samples, s: FrameSettings) -> Rows:
 
 def chroma(samples: Samples, s: FrameSettings) -> Rows:
     """Compute what :func:`librosa.feature.chroma_stft` does."""
-    import librosa
+    librosa = import_librosa()
 
     power = _spectrogram(samples, s, 2.0)
     classes: Rows = librosa.feature.chroma_stft(
@@ -84,7 +85,7 @@ def chroma(samples: Samples, s: FrameSettings) -> Rows:
 
 
 def _tuning(spectrum: Rows, s: FrameSettings, bins_per_octave: int) -> float:
-    import librosa
+    librosa = import_librosa()
 
     # As librosa.estimate_tuning, which warns where there is no peak and takes 0 there.
     pitches, heights = librosa.piptrack(S=spectrum, sr=s.sample_rate, n_fft=s.n_fft)
@@ -97,7 +98,7 @@ def _tuning(spectrum: Rows, s: FrameSettings, bins_per_octave: int) -> float:
 
 def tonnetz(samples: Samples, s: FrameSettings) -> Rows:
     """Compute what :func:`librosa.feature.tonnetz` does, of one chroma or the other."""
-    import librosa
+    librosa = import_librosa()
 
     if s.tonnetz_chroma == "stft":
         return np.asarray(librosa.feature.tonnetz(chroma=chroma(samples, s), sr=s.sample_rate))
@@ -126,7 +127,7 @@ def tonnetz(samples: Samples, s: FrameSettings) -> Rows:
 
 def zero_crossing_rate(samples: Samples, s: FrameSettings) -> Rows:
     """Compute what :func:`librosa.feature.zero_crossing_rate` does."""
-    import librosa
+    librosa = import_librosa()
 
     rate: Rows = librosa.feature.zero_crossing_rate(
         samples, frame_length=s.n_fft, hop_length=s.hop_length, threshold=s.threshold
@@ -136,7 +137,7 @@ def zero_crossing_rate(samples: Samples, s: FrameSettings) -> Rows:
 
 def rms(samples: Samples, s: FrameSettings) -> Rows:
     """Compute what :func:`librosa.feature.rms` does of a waveform."""
-    import librosa
+    librosa = import_librosa()
 
     level: Rows = librosa.feature.rms(y=samples, frame_length=s.n_fft, hop_length=s.hop_length)
     return level
@@ -144,7 +145,7 @@ def rms(samples: Samples, s: FrameSettings) -> Rows:
 
 def centroid(samples: Samples, s: FrameSettings) -> Rows:
     """Compute what :func:`librosa.feature.spectral_centroid` does."""
-    import librosa
+    librosa = import_librosa()
 
     magnitude = _spectrogram(samples, s, 1.0)
     return np.asarray(
@@ -154,7 +155,7 @@ def centroid(samples: Samples, s: FrameSettings) -> Rows:
 
 def bandwidth(samples: Samples, s: FrameSettings) -> Rows:
     """Compute what :func:`librosa.feature.spectral_bandwidth` does."""
-    import librosa
+    librosa = import_librosa()
 
     magnitude = _spectrogram(samples, s, 1.0)
     return np.asarray(
@@ -164,7 +165,7 @@ def bandwidth(samples: Samples, s: FrameSettings) -> Rows:
 
 def rolloff(samples: Samples, s: FrameSettings) -> Rows:
     """Compute what :func:`librosa.feature.spectral_rolloff` does."""
-    import librosa
+    librosa = import_librosa()
 
     magnitude = _spectrogram(samples, s, 1.0)
     return np.asarray(
@@ -176,7 +177,7 @@ def rolloff(samples: Samples, s: FrameSettings) -> Rows:
 
 def flatness(samples: Samples, s: FrameSettings) -> Rows:
     """Compute what :func:`librosa.feature.spectral_flatness` does."""
-    import librosa
+    librosa = import_librosa()
 
     magnitude = _spectrogram(samples, s, 1.0)
     return np.asarray(librosa.feature.spectral_flatness(S=magnitude, amin=s.amin))
@@ -184,7 +185,7 @@ def flatness(samples: Samples, s: FrameSettings) -> Rows:
 
 def contrast(samples: Samples, s: FrameSettings) -> Rows:
     """Compute what :func:`librosa.feature.spectral_contrast` does."""
-    import librosa
+    librosa = import_librosa()
 
     magnitude = _spectrogram(samples, s, 1.0)
     return np.asarray(
@@ -200,7 +201,7 @@ def contrast(samples: Samples, s: FrameSettings) -> Rows:
 
 def yin(samples: Samples, s: FrameSettings) -> Rows:
     """Compute what :func:`librosa.yin` does."""
-    import librosa
+    librosa = import_librosa()
 
     return np.asarray(
         librosa.yin(
@@ -217,7 +218,7 @@ def yin(samples: Samples, s: FrameSettings) -> Rows:
 
 def pyin(samples: Samples, s: FrameSettings) -> Rows:
     """Compute what :func:`librosa.pyin` does: frequency, voiced or not, and how probably."""
-    import librosa
+    librosa = import_librosa()
 
     frequency, voiced, probability = librosa.pyin(
         samples,
@@ -234,14 +235,14 @@ def pyin(samples: Samples, s: FrameSettings) -> Rows:
 
 def delta(rows: Rows, order: int) -> Rows:
     """Compute what :func:`librosa.feature.delta` does; short clips with their ends held."""
-    import librosa
+    librosa = import_librosa()
 
     mode = "interp" if rows.shape[1] >= DELTA_WIDTH else "nearest"
     return np.asarray(librosa.feature.delta(rows, width=DELTA_WIDTH, order=order, mode=mode))
 
 
 def _spectrogram(samples: Samples, s: FrameSettings, power: float) -> Rows:
-    import librosa
+    librosa = import_librosa()
 
     # librosa pads a centred frame with zeros; done here, it does not warn of each short clip.
     transform = librosa.stft(

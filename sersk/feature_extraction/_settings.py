@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .._utils._librosa import import_librosa
+
 # Frames that a derivative over time looks at.
 DELTA_WIDTH = 9
 
@@ -110,7 +112,7 @@ def check_mel_bands(
 def _count_empty_bands(
     sample_rate: int, n_fft: int, n_mels: int, fmin: float, top: float, htk: bool
 ) -> int:
-    import librosa
+    librosa = import_librosa()
 
     # Edges in bins: a band holds nothing where no whole number lies between its two edges. A band
     # that begins at 0 Hz is allowed to, as librosa does.
@@ -186,7 +188,7 @@ def check_contrast(sample_rate: int, n_fft: int, n_bands: int, quantile: float) 
 @lru_cache(maxsize=16)
 def window_table(window: str, win_length: int | None, n_fft: int) -> NDArray[np.float64]:
     """Make the window, padded on both sides to the length of the transform."""
-    import librosa
+    librosa = import_librosa()
 
     table = librosa.filters.get_window(window, win_length or n_fft, fftbins=True)
     return _frozen(librosa.util.pad_center(table, size=n_fft).astype(np.float64))
@@ -203,7 +205,7 @@ def mel_bank(
     norm: Any,
 ) -> NDArray[np.float64]:
     """Make the filter bank, (n_mels, bins); in single precision first, as librosa keeps it."""
-    import librosa
+    librosa = import_librosa()
 
     bank = librosa.filters.mel(
         sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm
@@ -217,7 +219,7 @@ def chroma_bank(
     sample_rate: int, n_fft: int, n_chroma: int, tuning: float, dtype: Precision
 ) -> NDArray[np.floating]:
     """Make the filter bank, (bins, n_chroma); in single precision first, as librosa keeps it."""
-    import librosa
+    librosa = import_librosa()
 
     bank = librosa.filters.chroma(sr=sample_rate, n_fft=n_fft, n_chroma=n_chroma, tuning=tuning)
     return _frozen(np.ascontiguousarray(bank.T, dtype=dtype))

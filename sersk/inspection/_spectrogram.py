@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from .._utils._librosa import import_librosa
 from . import _spectrum
 from ._base import check_axes, read_one_clip
 
@@ -150,7 +151,7 @@ class SpectrogramDisplay:
         """
         ax = check_axes(ax, figsize=(8.0, 3.6))
         if self.kind == "mel":
-            import librosa
+            librosa = import_librosa()
 
             ax.set_yscale("function", functions=(librosa.hz_to_mel, librosa.mel_to_hz))
         edges = self._edges_of_frequencies()
@@ -189,7 +190,7 @@ class SpectrogramDisplay:
             inner = (self.frequencies[1:] + self.frequencies[:-1]) / 2
             return np.concatenate([[lowest], inner, [highest]])
 
-        import librosa
+        librosa = import_librosa()
 
         middles = librosa.hz_to_mel(self.frequencies)
         inner = (middles[1:] + middles[:-1]) / 2

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from .._utils._librosa import import_librosa
+
 Array = NDArray[np.floating]
 
 # A frame has a pitch to show where it is at most so much quieter than the loudest, in dB, below
@@ -42,7 +44,7 @@ def check_f0_range(f0_range: tuple[float, float], sample_rate: int) -> None:
 
 def power(samples: Array, n_fft: int, hop_length: int) -> Array:
     """Power spectrum of shape (1 + n_fft // 2, 1 + n_samples // hop_length), frames centred."""
-    import librosa
+    librosa = import_librosa()
 
     # librosa pads a centred frame with zeros; done here, it does not warn of a short clip.
     padded = np.pad(samples, n_fft // 2)
@@ -54,7 +56,7 @@ def mel_bands(
     power: Array, sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None
 ) -> tuple[Array, Array]:
     """Return the power in mel bands and the frequencies at which the bands peak."""
-    import librosa
+    librosa = import_librosa()
 
     bands = librosa.feature.melspectrogram(
         S=power, sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax
@@ -76,7 +78,7 @@ def cut(power: Array, bins: Array, fmin: float, fmax: float | None) -> tuple[Arr
 
 
 def decibels(power: Array, top_db: float | None) -> Array:
-    import librosa
+    librosa = import_librosa()
 
     return np.asarray(librosa.power_to_db(power, top_db=top_db))
 
@@ -89,7 +91,7 @@ def f0_of_loud_frames(
     f0_range: tuple[float, float],
 ) -> Array:
     """Estimate one f0 a frame; NaN in the frames that are quiet where voices are loud."""
-    import librosa
+    librosa = import_librosa()
 
     lowest, highest = f0_range
     # Four periods of the lowest voice: yin compares two, and looks up to two away.

@@ -77,7 +77,7 @@ def test_no_jobs_are_refused():
 @pytest.mark.parametrize(("n_jobs", "times"), [(1, 0), (2, 1)])
 def test_what_several_would_compile_at_once_is_compiled_before(monkeypatch, n_jobs, times):
     asked = []
-    monkeypatch.setattr(_parallel, "_fill_cache_of_librosa", lambda: asked.append(1))
+    monkeypatch.setattr(_parallel, "import_librosa", lambda: asked.append(1))
     with parallel_config("threading"):
         assert list(as_completed([delayed(abs)(-1)], n_jobs)) == [1]
     assert len(asked) == times
