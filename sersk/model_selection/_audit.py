@@ -327,7 +327,7 @@ def _find_impossible(
 def _make_rows(
     condition: str, X: Any, y: NDArray[Any], augmenter: Any, random_state: int
 ) -> tuple[NDArray[np.intp], Any]:
-    """Return what is split, and of each row of it which row of `X` it was made of."""
+    """Return of each row that is split the row of `X` that it was made of, and the clips."""
     if condition == COPIES:
         return _copy(augmenter, X, y)
     if condition == OVERSAMPLING:
