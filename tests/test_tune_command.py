@@ -93,13 +93,37 @@ def test_the_best_is_trained_and_saved(tune, tmp_path, written_corpus, capsys):
     # All clips, not the training part of a fold.
     assert model["svm"].shape_fit_[0] >= len(written_corpus.data)
     card = sersk.read_card(path)
-    assert card.recipe.startswith("svm_functionals, tuned: ")
-    assert f"svm__C={chosen['param_svm__C']:.3g}" in card.recipe
+    assert card.recipe.startswith("svm_functionals (duration=1.0), tuned: ")
+    assert f"svm__C={chosen['param_svm__C']}" in card.recipe
     # The same again: nothing is left to be tried, and the model is the same.
     before = model.predict(written_corpus.data)
     path.unlink()
     assert run(capsys, *tune, "--n-trials", 3, "--out", "tuned", "--save", path)[0] == 0
     assert sersk.load(path).predict(written_corpus.data).tolist() == before.tolist()
+
+
+def test_ctrl_c_in_the_last_fit_loses_the_model_alone(tune, tmp_path, monkeypatch, capsys):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sersk.persistence.save", interrupted)
+    status, captured = run(capsys, *tune, "--n-trials", 2, "--out", "tuned", "--save", "best.skops")
+    assert status == 130
+    assert "Best parameters:" in captured.out
+    assert len(pd.read_csv(tmp_path / "tuned" / "trials.csv")) == 2
+    assert not (tmp_path / "best.skops").exists()
+
+
+def test_a_net_is_tuned_where_nobody_knows_who_speaks(tune, tmp_path, capsys):
+    table = pd.read_csv(tune[2]).drop(columns="speaker")
+    table["path"] = [os.path.join(os.path.dirname(tune[2]), path) for path in table["path"]]
+    table.to_csv(tmp_path / "nobody.csv", index=False)
+    status, captured = run(
+        capsys, "tune", "--corpus", "nobody.csv", "--recipe", "cnn_gru_attention", "--protocol",
+        "random", "--n-splits", 2, "--n-trials", 1, "--option", "duration=0.5", "--option",
+        "max_epochs=1", "--option", "filters=[2]",
+    )  # fmt: skip
+    assert status == 0, captured.err
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")

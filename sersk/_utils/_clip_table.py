@@ -75,6 +75,26 @@ def as_clip_table(X: Any) -> ClipTable | None:
     return ClipTable(_as_paths(cells), nothing, nothing, [None] * len(cells))
 
 
+def paths_as_table(X: Any) -> Any:
+    """Make a clip table of paths: samplers take tables, not lists.
+
+    Parameters
+    ----------
+    X : object
+        As `as_clip_table` takes it.
+
+    Returns
+    -------
+    X : object
+        A table with the column ``path`` where there are paths; all else as it came.
+    """
+    table = as_clip_table(X)
+    if table is None or (isinstance(X, pd.DataFrame) and "path" in X.columns):
+        return X
+    # As objects: pandas' own strings do not hold every path.
+    return pd.DataFrame({"path": pd.Series(table.paths, dtype=object)})
+
+
 def _from_dataframe(X: pd.DataFrame) -> ClipTable:
     times = []
     for column in ("start", "stop"):

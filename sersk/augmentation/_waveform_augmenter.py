@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
-from .._utils._clip_table import as_clip_table
+from .._utils._clip_table import as_clip_table, paths_as_table
 from .._utils._draws import apply_draw
 from .._utils._full_scale import full_scale
 from .._utils._lengths import valid_lengths
@@ -200,9 +200,7 @@ class WaveformAugmenter(BaseAugmenter):
             return super()._check_X_y(X, y)
         check_classification_targets(y)
         check_consistent_length(table.paths, y)
-        if not isinstance(X, pd.DataFrame) or "path" not in X.columns:
-            # As objects: pandas' own strings do not hold every path.
-            X = pd.DataFrame({"path": pd.Series(table.paths, dtype=object)})
+        X = paths_as_table(X)
         # What one array taught does not bind clips of another kind.
         if hasattr(self, "feature_names_in_"):
             del self.feature_names_in_

@@ -75,22 +75,25 @@ def audit(
     not come from hearing emotions.
     """
     from ..model_selection import audit_leakage
-    from ..recipes import make_recipe
+    from ..recipes import make_recipe, prepare_run
+    from ..recipes._runs import trains_net
 
     started = time.perf_counter()
     make_recipe(recipe)  # a wrong name is found before anything is loaded
-    corpus, name = load_corpora(corpora, roots, seed)
     if out is not None:
         refuse_unwritable(out)
+    corpus, name = load_corpora(corpora, roots, seed)
     with nullcontext(memory) if memory else tempfile.TemporaryDirectory() as store:
+        # The system and the clips are those that `sersk evaluate` scores.
+        run = prepare_run(recipe, corpus, name=name, protocol="random", seed=seed, memory=store)
         found = audit_leakage(
-            make_recipe(recipe, memory=store, random_state=seed),
-            corpus.data,
-            corpus.target,
-            corpus.frame,
+            run.estimator,
+            run.X,
+            run.y,
+            run.groups,
             n_splits=n_splits,
             random_state=seed,
-            n_jobs=n_jobs,
+            n_jobs=1 if trains_net(run.estimator) else n_jobs,
             verbose=sys.stderr.isatty(),
         )
     document = {

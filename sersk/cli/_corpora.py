@@ -11,6 +11,7 @@ import click
 from ._loading import load_corpora
 
 if TYPE_CHECKING:
+    import pandas as pd
     from sklearn.utils import Bunch
 
 _COUNTED = ("channel", "emotion", "speaker", "sex", "sentence", "intensity")
@@ -52,9 +53,9 @@ def corpora(name: str | None, root: Path | None, as_json: bool) -> None:
     else:
         options: dict[str, Any] = {"channel": "all"} if name == "ravdess" else {}
         bunch, _ = load_corpora(
-            [name], [root] if root else [], seed=0, drop_flawed=False, **options
+            [name], [root] if root else [], seed=0, asked_by="NAME", drop_flawed=False, **options
         )
-        there = set(bunch.frame["path"].map(lambda path: Path(path).stem))
+        there = {Path(path).stem for path in bunch.frame.get("path", [])}
         known = CORPORA[name].flawed if name in CORPORA else {}
         flawed = {clip: reason for clip, reason in known.items() if clip in there}
         _show({**_describe(bunch), "flawed": flawed}, as_json, _print_contents)
@@ -64,23 +65,27 @@ def _describe(corpus: Bunch) -> dict[str, Any]:
     from ..datasets import find_copies
 
     frame = corpus.frame
-    copies = find_copies(corpus)
+    # A corpus that is made has no files to compare.
+    copies = find_copies(corpus).groupby("copy") if "path" in frame.columns else []
     return {
         "n_clips": len(frame),
-        "counts": {
-            column: frame[column].fillna("unknown").value_counts().sort_index().to_dict()
-            for column in _COUNTED
-            if column in frame.columns
-        },
+        "counts": {column: _count(frame[column]) for column in _COUNTED if column in frame.columns},
         "copies": [
             {
                 "files": group["path"].tolist(),
                 "emotions": group["emotion"].tolist(),
                 "conflict": bool(group["conflict"].any()),
             }
-            for _, group in copies.groupby("copy")
+            for _, group in copies
         ],
     }
+
+
+def _count(column: pd.Series) -> dict[str, int]:
+    """Count what a column holds; what is missing counts as unknown."""
+    # Beside missing ones whole numbers are floats, unless they are converted.
+    values = column.convert_dtypes().astype("string").fillna("unknown")
+    return {str(value): int(count) for value, count in values.value_counts().sort_index().items()}
 
 
 def _show(content: Any, as_json: bool, print_it: Any) -> None:

@@ -164,6 +164,7 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
     # A cut of a tenth of a second is no news for a newcomer.
     warnings.simplefilter("ignore", ClipCutWarning)
     out = out or Path("sersk-demo")
+    refuse_unwritable(out)
     with tempfile.TemporaryDirectory(prefix="sersk-demo-") as folder:
         say("Making a corpus of synthetic speech ...", as_json)
         corpus = write_corpus(make_emotional_speech(**DEMO_CORPUS, random_state=seed), folder)
@@ -227,6 +228,8 @@ def evaluate(
 
     if report and out is None:
         raise click.UsageError("--report needs --out, the folder for it.")
+    if out is not None:
+        refuse_unwritable(out)
     if "all" in protocols:
         protocols = (*(name for name in _PROTOCOLS if name != "corpus"), *protocols)
         protocols = tuple(name for name in protocols if name != "all")
@@ -248,13 +251,13 @@ def versions() -> dict[str, str]:
     return of_packages()
 
 
-def refuse_unwritable(out: Path) -> None:
+def refuse_unwritable(out: Path, option: str = "--out") -> None:
     """Find out beforehand, without leaving a trace, whether results can be written."""
     nearest = next(
         folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists()
     )
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise click.BadParameter(f"cannot write below {str(nearest)!r}", param_hint="--out")
+        raise click.BadParameter(f"cannot write below {str(nearest)!r}", param_hint=option)
 
 
 def _evaluate(
@@ -278,8 +281,6 @@ def _evaluate(
     from ..recipes import prepare_run
 
     started = time.perf_counter()
-    if out is not None:
-        refuse_unwritable(out)
     with tempfile.TemporaryDirectory() as temporary:
         # The recipe is made and the folds are drawn first: what cannot work is found before
         # anything is computed.
@@ -341,6 +342,12 @@ def _compute(runs: list[PreparedRun], corpus: Bunch, path: Path, n_jobs: int) ->
             more = f" (And {len(errors) - 1} more.)" if len(errors) > 1 else ""
             raise click.ClickException(f"{run.key}, fold {fold}: {error}{more}")
     folds = ResultsFile(path).refresh().folds
+    for run in runs:
+        if len(folds.get(run.key, {})) < len(run.folds):
+            raise click.ClickException(
+                f"Folds of {run.key} are gone from {str(path)!r}: another command has written its "
+                "results to the same folder. Run this one again, or give it a folder of its own."
+            )
     return [
         summarize_run(
             run.key, [fold for _, fold in sorted(folds[run.key].items())], speakers_of(corpus)

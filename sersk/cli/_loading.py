@@ -26,11 +26,13 @@ def load_corpora(
     seed: int,
     *,
     loading: Mapping[str, Any] | None = None,
+    asked_by: str = "--corpus",
     **options: Any,
 ) -> tuple[Bunch, str]:
     """Load one corpus, or several as one, and give it a name.
 
-    Options go to the loaders by name; those in `loading` to the loaders that have them.
+    Options go to the loaders by name; those in `loading` to the loaders that have them. `asked_by`
+    is how the command line calls the name of a corpus.
     """
     from ..datasets import concat_corpora
 
@@ -38,7 +40,7 @@ def load_corpora(
         raise click.UsageError("There are more --root than --corpus: give one for each, in order.")
     folders = [*roots, *[None] * (len(names) - len(roots))]
     corpora = [
-        _load_corpus(name, folder, seed, loading or {}, **options)
+        _load_corpus(name, folder, seed, loading or {}, asked_by, **options)
         for name, folder in zip(names, folders, strict=True)
     ]
     title = "+".join(Path(name).stem for name in names)
@@ -46,7 +48,12 @@ def load_corpora(
 
 
 def _load_corpus(
-    name: str, root: Path | None, seed: int, loading: Mapping[str, Any], **options: Any
+    name: str,
+    root: Path | None,
+    seed: int,
+    loading: Mapping[str, Any],
+    asked_by: str,
+    **options: Any,
 ) -> Bunch:
     from .. import datasets
 
@@ -58,10 +65,10 @@ def _load_corpus(
         raise click.BadParameter(
             f"unknown corpus {name!r}.{did_you_mean(name, CORPORA)} Known: {', '.join(CORPORA)}, "
             "synthetic, or a file that ends in .csv",
-            param_hint="--corpus",
+            param_hint=asked_by,
         )
     if root is None:
-        raise click.UsageError(f"--corpus {name} needs --root, the folder of the recordings.")
+        raise click.UsageError(f"{asked_by} {name} needs --root, the folder of the recordings.")
     loader = getattr(datasets, f"load_{name}")
     taken = inspect.signature(loader).parameters
     own = {option: value for option, value in loading.items() if option in taken}

@@ -76,6 +76,7 @@ def train(
     model that was trained on all clips has none left to be tested on: `sersk evaluate` tells what
     to expect of it.
     """
+    from .._utils._interrupts import interrupts_passed_on
     from .._utils._sample_rates import sample_rates
     from ..model_selection import ValidationHoldout
     from ..persistence import RecordingProfile, read_card, save
@@ -86,7 +87,6 @@ def train(
         choose_clips,
         with_calibration,
     )
-    from ..recipes._results import options_json, options_text
 
     # What cannot work is found before hours of training.
     info = recipe_info(recipe)
@@ -98,7 +98,7 @@ def train(
     told = {**options, "calibrate": True} if calibrate else options
     if protocol_scores is not None:
         scores = _read_scores(protocol_scores, {"recipe": recipe, "options": told, "corpus": name})
-    corpus = _take(corpus, *choose_clips(info, corpus, "speaker"))
+    corpus = take_clips(corpus, *choose_clips(info, corpus, "speaker"))
     if calibrate:
         check_calibration(corpus.data, corpus.target)
     with nullcontext(str(memory)) if memory else tempfile.TemporaryDirectory() as store:
@@ -111,18 +111,30 @@ def train(
                 speakers = {"groups": corpus.frame}
         if calibrate:
             model = with_calibration(model, seed)
-        model.fit(corpus.data, corpus.target, **speakers)
+        with interrupts_passed_on():
+            model.fit(corpus.data, corpus.target, **speakers)
         rate = next(iter(sample_rates(model).values()), 16000)
         profile = RecordingProfile.from_clips(corpus.data, sample_rate=rate, memory=store)
-    named = f"{recipe} ({options_text(options_json(told))})" if told else recipe
     checksum = save(
-        model, out, corpus=corpus, protocol_scores=scores, recipe=named, profile=profile
+        model,
+        out,
+        corpus=corpus,
+        protocol_scores=scores,
+        recipe=name_system(recipe, told),
+        profile=profile,
     )
     click.echo(read_card(out).head())
     click.echo(f"\nWritten to {out}: {os.path.getsize(out)} bytes, SHA-256 {checksum}", err=True)
 
 
-def _take(corpus: Bunch, rows: Any, emotions: Any) -> Bunch:
+def name_system(recipe: str, options: dict[str, Any]) -> str:
+    """Name a recipe with the options that it was made with, for a card."""
+    from ..recipes._results import options_json, options_text
+
+    return f"{recipe} ({options_text(options_json(options))})" if options else recipe
+
+
+def take_clips(corpus: Bunch, rows: Any, emotions: Any) -> Bunch:
     """Give the clips that a recipe is trained on, called as its source calls them."""
     from sklearn.utils import _safe_indexing
 

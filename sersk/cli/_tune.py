@@ -149,7 +149,7 @@ def tune(
     started = time.perf_counter()
     refuse_unwritable(out)
     if model_file is not None:
-        refuse_unwritable(model_file.parent)
+        refuse_unwritable(model_file.parent, "--save")
     corpus, name = load_corpora(corpora, roots, seed)
     with nullcontext(memory) if memory else tempfile.TemporaryDirectory() as store:
         run = prepare_run(
@@ -163,14 +163,17 @@ def tune(
             timeout=timeout,
             storage=storage or out / "study.log",
             study_name=recipe,
-            refit=model_file is not None,
+            refit=False,
             n_jobs=n_jobs,
             random_state=seed,
             verbose=int(sys.stderr.isatty()),
-        ).fit(run.X, run.y, groups=run.groups)
-        saved = {}
+        ).fit(run.X, run.y, groups=run.who)
+        saved, interrupted = {}, search.interrupted_
         if model_file is not None:
-            saved = {"model": _save(search, run, corpus, recipe, model_file, store)}
+            try:
+                saved = {"model": _save(search, run, corpus, model_file, store)}
+            except KeyboardInterrupt:
+                interrupted = True  # what was found is written all the same
     document = _describe(search, run, corpus, name) | {
         "command": without_password(shlex.join(["sersk", *sys.argv[1:]])),
         "recipe": recipe,
@@ -189,7 +192,7 @@ def tune(
         click.echo(to_text(document), nl=False)
     else:
         _print(document, search.trials_dataframe())
-    if search.interrupted_:
+    if interrupted:
         raise KeyboardInterrupt
 
 
@@ -212,27 +215,28 @@ def _describe(
 
 
 def _save(
-    search: PipelineSearchCV,
-    run: PreparedRun,
-    corpus: Bunch,
-    recipe: str,
-    path: Path,
-    store: str | Path,
+    search: PipelineSearchCV, run: PreparedRun, corpus: Bunch, path: Path, store: str | Path
 ) -> dict[str, Any]:
-    """Write the best model, which has been trained on all clips; give its checksum."""
-    from .._utils._sample_rates import sample_rates
-    from ..persistence import RecordingProfile, save
-    from ._train import _take
+    """Train the best parameters on all clips, and write the model; give its checksum."""
+    from sklearn.base import clone
 
+    from .._utils._interrupts import interrupts_passed_on
+    from .._utils._sample_rates import sample_rates
+    from ..model_selection._evaluation import fit_rows
+    from ..persistence import RecordingProfile, save
+    from ._train import name_system, take_clips
+
+    model: Any = clone(run.estimator).set_params(**search.best_params_)
+    with interrupts_passed_on():
+        fit_rows(model, run.X, run.y, run.who)
     best = search.cv_results_["params"][search.best_index_]
-    found = ", ".join(f"{_short(name)}={_round(value)}" for name, value in best.items())
-    model = search.best_estimator_
+    found = ", ".join(f"{_short(name)}={value}" for name, value in best.items())
     rate = next(iter(sample_rates(model).values()), 16000)
     checksum = save(
         model,
         path,
-        corpus=_take(corpus, run.rows, run.y),
-        recipe=f"{recipe}, tuned: {found}",
+        corpus=take_clips(corpus, run.rows, run.y),
+        recipe=f"{name_system(run.recipe, run.options)}, tuned: {found}",
         profile=RecordingProfile.from_clips(run.X, sample_rate=rate, memory=store),
     )
     return {"file": str(path), "sha256": checksum}

@@ -17,7 +17,7 @@ from sklearn.utils import Bunch, _safe_indexing, check_consistent_length, column
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from sklearn.utils.validation import _num_samples
 
-from .._utils._clip_table import as_clip_table
+from .._utils._clip_table import as_clip_table, paths_as_table
 from .._utils._files import real_paths
 from .._utils._sample_rates import check_sample_rates, sample_rates
 from .._utils._warnings import repeat_warnings, warnings_recorded
@@ -44,7 +44,7 @@ _CHOOSING = ("under-sampling", "clean-sampling")
         "augmenter": [HasMethods(["fit_resample", "get_params"]), None],
         "conditions": [StrOptions(set(CONDITIONS)), list, tuple, None],
         "n_splits": [Interval(Integral, 2, None, closed="left")],
-        "random_state": [Interval(Integral, 0, None, closed="left")],
+        "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both")],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
     },
@@ -188,9 +188,8 @@ def audit_leakage(
     emotions = np.asarray(column_or_1d(y))
     check_consistent_length(X, emotions)
     wanted = _check_conditions(conditions)
+    X = paths_as_table(X)
     table = as_clip_table(X)
-    if table is not None and not (isinstance(X, pd.DataFrame) and "path" in X.columns):
-        X = pd.DataFrame({"path": table.paths})  # samplers take tables, not lists
     who = _who_says_what(X, groups)
     check_sample_rates(pipeline)
     augmenter = (

@@ -56,7 +56,7 @@ class _Job(NamedTuple):
         "pipeline": [HasMethods(["fit", "predict"])],
         "corpora": [Mapping],
         "n_splits": [Interval(Integral, 2, None, closed="left")],
-        "random_state": [Interval(Integral, 0, None, closed="left")],
+        "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both")],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
     },
@@ -191,11 +191,11 @@ def cross_corpus_table(
             f"Not tested within itself: {named}. At least two speakers are needed, and to know who "
             "speaks each clip.",
             CorpusWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
 
     calls = (
-        delayed(_run)(number, job, pipeline, X, emotions, os.getpid())
+        delayed(_run)(number, job, pipeline, X, emotions, os.getpid(), _who_speaks(clips, job))
         for number, job in enumerate(jobs)
     )
     found = as_completed(calls, n_jobs)
@@ -381,12 +381,24 @@ def _plan(
         yield _Job(pair, fold, test[some], test[others])
 
 
+def _who_speaks(clips: pd.DataFrame, job: _Job) -> pd.DataFrame | None:
+    """Give the speakers to an estimator that holds some out, if all in the training are known."""
+    speakers = clips[["speaker"]]
+    return None if speakers.iloc[job.train].isna().any(axis=None) else speakers
+
+
 def _run(
-    number: int, job: _Job, pipeline: BaseEstimator, X: Any, y: NDArray[Any], caller: int
+    number: int,
+    job: _Job,
+    pipeline: BaseEstimator,
+    X: Any,
+    y: NDArray[Any],
+    caller: int,
+    who: pd.DataFrame | None,
 ) -> Bunch:
     """Fit and predict once, in this process or another: all it needs comes as arguments."""
     try:
-        return run_fold(number, pipeline, X, y, job.train, job.test, caller)
+        return run_fold(number, pipeline, X, y, job.train, job.test, caller, who)
     except Exception as error:
         raise SerskError(f"{job.pair}: {type(error).__name__}: {error}") from error
 

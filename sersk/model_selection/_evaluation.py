@@ -18,9 +18,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, _safe_indexing, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from sklearn.utils.parallel import delayed
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils.validation import check_consistent_length, has_fit_parameter
 
-from .._utils._clip_table import as_clip_table
+from .._utils._clip_table import paths_as_table
+from .._utils._interrupts import interrupts_passed_on
 from .._utils._parallel import as_completed
 from .._utils._progress import track
 from .._utils._sample_rates import check_sample_rates
@@ -34,7 +35,7 @@ from ._protocols import PROTOCOLS, ProtocolSplit
         "estimator": [HasMethods(["fit", "predict"])],
         "protocol": [StrOptions(set(PROTOCOLS)), ProtocolSplit],
         "n_splits": [Interval(Integral, 2, None, closed="left")],
-        "random_state": [Integral],
+        "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both")],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
     },
@@ -144,10 +145,8 @@ def evaluate_protocol(
     else:
         splitter = ProtocolSplit(protocol, n_splits=n_splits, random_state=random_state)
     emotions = np.asarray(column_or_1d(y))
-    paths = None if isinstance(X, pd.DataFrame) else as_clip_table(X)
-    if paths is not None:
-        # Samplers take tables, not lists.
-        X = pd.DataFrame({"path": paths.paths})
+    X = X if isinstance(X, pd.DataFrame) else paths_as_table(X)
+    check_consistent_length(X, emotions, groups)
     speakers = known_speakers(X, groups, splitter)
     who = _who(groups, speakers)
     folds = list(splitter.split(X, emotions, groups))
@@ -277,7 +276,8 @@ def run_fold(
     started = time.perf_counter()
     with warnings_recorded(wanted=os.getpid() != caller) as said:
         fitted = clone(estimator)
-        fit_rows(fitted, X, y, who, train)
+        with interrupts_passed_on():
+            fit_rows(fitted, X, y, who, train)
         unreadable = unreadable_files(fitted)
         tested = _safe_indexing(X, test)
         predicted, probabilities = _predict(fitted, tested)

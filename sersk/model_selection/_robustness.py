@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, va
 from sklearn.utils.parallel import delayed
 from sklearn.utils.validation import check_is_fitted
 
-from .._utils._clip_table import as_clip_table
+from .._utils._clip_table import as_clip_table, paths_as_table
 from .._utils._lengths import valid_lengths
 from .._utils._parallel import as_completed
 from .._utils._progress import track
@@ -37,7 +37,7 @@ CLEAN = np.inf
         "snr_db": [Real, "array-like"],
         "noise": [StrOptions({"white", "pink"}), callable],
         "groups": ["array-like", None],
-        "random_state": [Interval(Integral, 0, None, closed="left")],
+        "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both")],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
     },
@@ -248,10 +248,7 @@ def _check_sound(X: Any, estimator: Any) -> tuple[Any, int]:
     table = as_clip_table(X)
     rate = next(iter(sample_rates(estimator).values()), None)
     if table is not None:
-        if not (isinstance(X, pd.DataFrame) and "path" in X.columns):
-            # As objects: pandas' own strings do not hold every path.
-            X = pd.DataFrame({"path": pd.Series(table.paths, dtype=object)})
-        return X, rate or 1
+        return paths_as_table(X), rate or 1
     if rate is None:
         raise ValueError(
             "No step of the estimator names a sample rate, so X is taken for vectors, and noise is "

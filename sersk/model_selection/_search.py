@@ -40,7 +40,8 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from .._utils._clip_table import as_clip_table
+from .._utils._clip_table import paths_as_table
+from .._utils._interrupts import Interrupts
 from .._utils._progress import track
 from .._utils._sample_rates import check_sample_rates, sample_rates
 from .._utils._warnings import Said, repeat_warnings
@@ -53,7 +54,7 @@ from ._search_defaults import default_search_space
 from ._search_results import as_frame, choose_best, tabulate
 from ._search_space import SAMPLE_RATE, Space, apply_parameters, as_parameters, check_space
 from ._search_study import SameStepPruner, located, make_sampler, name_study, quiet
-from ._search_trials import Interrupts, Search, count_epochs, count_workers, run_trials
+from ._search_trials import Search, count_epochs, count_workers, run_trials
 
 # Before that many trials are through, nobody knows what little promise looks like.
 _TRIALS_BEFORE_PRUNING = 8
@@ -94,7 +95,8 @@ class PipelineSearchCV(WrapperMixin, MetaEstimatorMixin, BaseEstimator):
         those that `storage` has already.
 
     timeout : float, default=None
-        Seconds after which no trial begins, > 0; those that run are finished. None: no limit.
+        Seconds after which no trial begins, > 0; those that run are finished, and there is one at
+        least. None: no limit.
 
     storage : str, path-like or BaseStorage, default=None
         Where trials are kept: the path of a journal file, the URL of a database, or a storage of
@@ -103,8 +105,9 @@ class PipelineSearchCV(WrapperMixin, MetaEstimatorMixin, BaseEstimator):
 
     study_name : str, default=None
         Beginning of the study's name in `storage`. Behind it stand digits that sum up estimator,
-        space, clips, emotions and folds, so that no other search, such as that of another outer
-        fold, goes on with its trials.
+        space, clips, emotions, folds, scoring, an integer `random_state` and the kinds of `sampler`
+        and `pruner`, so that no other search, such as that of another outer fold, goes on with its
+        trials.
 
     sampler : optuna.samplers.BaseSampler, default=None
         Draws parameters; stays as it is. None is a tree-structured Parzen estimator.
@@ -329,6 +332,8 @@ class PipelineSearchCV(WrapperMixin, MetaEstimatorMixin, BaseEstimator):
         _refuse(params)
         if y is None:
             raise ValueError("PipelineSearchCV requires y to be passed, but the target y is None.")
+        for learned in ("best_estimator_", "refit_time_"):
+            self.__dict__.pop(learned, None)  # of an earlier fit
         X, y, groups = self._check_data(X, y, groups)
         check_sample_rates(self.estimator)
         space = self.space
@@ -358,11 +363,8 @@ class PipelineSearchCV(WrapperMixin, MetaEstimatorMixin, BaseEstimator):
         return self
 
     def _check_data(self, X: Any, y: Any, groups: Any) -> tuple[Any, Any, Any]:
-        paths = None if isinstance(X, pd.DataFrame) else as_clip_table(X)
-        if paths is not None:
-            # Samplers take tables, not lists.
-            X = pd.DataFrame({"path": paths.paths})
-        elif isinstance(X, np.ndarray) and X.dtype == object and X.ndim > 1:
+        X = X if isinstance(X, pd.DataFrame) else paths_as_table(X)
+        if isinstance(X, np.ndarray) and X.dtype == object and X.ndim > 1:
             # Said here as it is, not as the error of all trials.
             check_array(X, allow_nd=True, ensure_all_finite=False)
         y = column_or_1d(y, warn=True)
@@ -541,8 +543,9 @@ class PipelineSearchCV(WrapperMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         if not hasattr(self, "best_estimator_"):
             raise AttributeError(
-                "This search was made with refit=False and has fitted nothing that predicts. Use "
-                "best_params_ with the estimator's set_params, or refit=True."
+                "This search has fitted nothing that predicts: it was made with refit=False, or "
+                "its last fit failed. Use best_params_ with the estimator's set_params, or "
+                "refit=True."
             )
         return self.best_estimator_
 

@@ -25,12 +25,16 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from sklearn.base import clone
+from sklearn.utils import check_random_state
 
 from .._utils._fingerprint import fingerprint
 from ..exceptions import TuningError
 from ._protocols import Fold
 from ._search_claims import rank_of
 from ._search_space import describe_space
+
+# What the first line of a journal begins with.
+_FIRST_OF_A_JOURNAL = b'{"op_code"'
 
 try:
     import fcntl
@@ -86,10 +90,22 @@ def open_storage(storage: Storage) -> BaseStorage:
         raise IsADirectoryError(f"{name!r} is a folder; a journal is one file")
     with open(path, "ab"):
         pass  # says at once if it cannot be written
+    _refuse_another_file(path)
     lock = _make_lock(path)
     backend = JournalFileBackend(str(path), lock)
     _cut_torn_line(path, lock)
     return optuna.storages.JournalStorage(backend)
+
+
+def _refuse_another_file(path: Path) -> None:
+    """Leave files alone that are no journals: what looks like half a line would be cut off."""
+    with open(path, "rb") as file:
+        begins = file.read(len(_FIRST_OF_A_JOURNAL))
+    if not _FIRST_OF_A_JOURNAL.startswith(begins):
+        raise TuningError(
+            f"{str(path)!r} is no journal of Optuna, and stays as it is. Name a new file as "
+            f"storage, or, for a study in SQLite, sqlite:///{path}."
+        )
 
 
 class _KernelLock(JournalFileOpenLock):
@@ -200,6 +216,8 @@ def open_study(
             storage=opened, sampler=sampler, pruner=pruner, study_name=name,
             direction="maximize", load_if_exists=True,
         )  # fmt: skip
+    except TuningError:
+        raise
     except KeyError as error:
         raise TuningError(
             f"A worker on {socket.gethostname()} does not find the study in {shown!r}: there it "
@@ -381,7 +399,7 @@ def make_sampler(sampler: BaseSampler | None, random_state: Any) -> SeededByTria
         own = next(iter(_generators(inner)), None)
         chance = RandomState() if own is None else own
     else:
-        chance = RandomState(random_state) if isinstance(random_state, int) else random_state
+        chance = check_random_state(random_state)
     return SeededByTrial(inner, int(chance.randint(2**31 - 1)))
 
 

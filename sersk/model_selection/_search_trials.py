@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import signal
 import sys
-import threading
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -27,8 +23,10 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import delayed
 
+from .._utils._interrupts import Interrupts
 from .._utils._parallel import as_completed
 from .._utils._warnings import Said, warnings_recorded
+from ..exceptions import TuningError
 from ._evaluation import fit_rows
 from ._protocols import Fold
 from ._search_claims import RESULT, WHOLE, claim, lose, n_begun, renew_lost, trials_of
@@ -223,6 +221,7 @@ def _run_in_workers(
     """Hand out trials one by one; those of workers that die are handed out again."""
     backend, _ = get_active_backend()
     n_missing = search.n_trials - n_begun(study)
+    n_there = len(study.get_trials(deepcopy=False))
     # Looked at when a worker is free: until then it may have become late.
     calls = (delayed(run_trial)(search) for _ in range(n_missing) if is_missing())
     try:
@@ -233,8 +232,14 @@ def _run_in_workers(
             batch_size=1,
             pre_dispatch="n_jobs",
         )
-    except BrokenProcessPool:
-        pass  # joblib has ended the others, too
+    except BrokenProcessPool as error:
+        # joblib has ended the others, too. What none of them could begin, no others will.
+        if len(study.get_trials(deepcopy=False)) == n_there:
+            raise TuningError(
+                "The workers ended before a trial began. What they are handed has to be importable "
+                "in another process: put classes and functions of your own into a module, or use "
+                "n_jobs=1."
+            ) from error
     finally:
         # Nobody works on any of them now. A cluster gives what a dead worker had to another one,
         # which has begun a trial of its own.
@@ -353,41 +358,3 @@ def _report(trial: Trial, value: float | np.floating, step: int, *, may_prune: b
     trial.report(float(value), step)
     if may_prune and trial.should_prune():
         raise optuna.TrialPruned
-
-
-# ------------------------------------------------------------------------------------- interrupts
-
-
-class Interrupts:
-    """Counts Ctrl-C: the loop of a net takes one for its own, and nobody else hears of it."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.count += 1
-        raise KeyboardInterrupt
-
-    def pass_on(self) -> None:
-        """Interrupt again, if somebody has."""
-        if self.count:
-            raise KeyboardInterrupt
-
-    @contextmanager
-    def noted(self) -> Iterator[Interrupts]:
-        """Count while the block runs, in the main thread, unless somebody else does something.
-
-        Yields
-        ------
-        interrupts : Interrupts
-            Itself.
-        """
-        usual = threading.current_thread() is threading.main_thread()
-        if not usual or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-            yield self
-            return
-        signal.signal(signal.SIGINT, self._note)
-        try:
-            yield self
-        finally:
-            signal.signal(signal.SIGINT, signal.default_int_handler)

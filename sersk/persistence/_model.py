@@ -257,7 +257,7 @@ def load(path: str | os.PathLike[str], *, sha256: str | None = None) -> Any:
             f"model file {str(path)!r} was saved with {other}. Predictions may differ: score it "
             "again, or train again.",
             ModelVersionWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return model
 

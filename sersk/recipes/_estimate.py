@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch, _safe_indexing
 
+from .._utils._interrupts import interrupts_passed_on
 from ..augmentation import WaveformAugmenter, make_transforms
 from ._prepare import AS_PUBLISHED, choose_clips
 from ._registry import make_recipe, recipe_info
@@ -82,7 +83,8 @@ def pilot(recipe: str, corpus: Bunch, options: Mapping[str, Any]) -> tuple[float
             given = dict(options) if epochs is None else {**options, "max_epochs": epochs}
             pipeline = make_recipe(recipe, random_state=0, memory=None, **given)
             started = time.perf_counter()
-            pipeline.fit(X, y)
+            with interrupts_passed_on():
+                pipeline.fit(X, y)
             seconds.append(time.perf_counter() - started)
     if not has_epochs:
         return seconds[-1] / len(few), 0.0

@@ -135,6 +135,11 @@ class PreparedRun:
     notes: list[str]
 
     @property
+    def who(self) -> pd.DataFrame | None:
+        """What `fit` is told of the speakers; None where they are not known."""
+        return self.groups if "speaker" in self.groups.columns else None
+
+    @property
     def key(self) -> RunKey:
         """What makes it the same run as another."""
         return RunKey(

@@ -179,10 +179,9 @@ def compute_folds(
         return
     common = _common_part(run)
     leaked = run.n_leaked
-    who = run.groups if "speaker" in run.groups.columns else None
     # Drawn as they are needed, while the list of what is missing gets shorter.
     jobs = (
-        delayed(_run_or_tell)(number, run.estimator, run.X, run.y, *run.folds[number], who)
+        delayed(_run_or_tell)(number, run.estimator, run.X, run.y, *run.folds[number], run.who)
         for number in tuple(missing)
     )
     done = as_completed(jobs, 1 if trains_net(run.estimator) else n_jobs)

@@ -162,6 +162,34 @@ def test_scores_equal_those_by_hand(corpora):
     assert result.unreadable == {}
 
 
+class WantsSpeakers(ClassifierMixin, BaseEstimator):
+    """Holds speakers out by itself, and so has to be told of them."""
+
+    told: list[object] = []
+
+    def fit(self, X, y, groups=None):
+        self.told.append(None if groups is None else (len(groups), set(groups["speaker"])))
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.repeat(self.classes_[:1], len(X))
+
+
+def test_who_speaks_is_told_to_those_who_ask(corpora):
+    WantsSpeakers.told.clear()
+    names = list(corpora)[:2]
+    corpora = {name: corpora[name] for name in names}
+    corpora[names[1]].frame = corpora[names[1]].frame.drop(columns="speaker")
+    corpora[names[1]].groups = None
+    with pytest.warns(CorpusWarning):
+        cross_corpus_table(WantsSpeakers(), corpora, n_splits=3)
+    known = set(corpora[names[0]].groups)
+    across = [told for told in WantsSpeakers.told if told and told[1] == known]
+    within = [told for told in WantsSpeakers.told if told and told[1] < known]
+    assert (len(across), len(within), WantsSpeakers.told.count(None)) == (1, 3, 1)
+
+
 def test_of_two_the_others_are_the_other(corpora):
     del corpora["west"]
     RowRecorder.seen = []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import warnings
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline
 from numpy.testing import assert_allclose, assert_array_equal
@@ -17,10 +20,13 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from skorch.callbacks import Callback
 
 from sersk.exceptions import UnreadableAudioWarning
+from sersk.feature_extraction import Functionals, RMSEnergy
 from sersk.model_selection import ProtocolSplit, ValidationHoldout, evaluate_protocol
 from sersk.neural_network import CNNClassifier
+from sersk.preprocessing import AudioReader
 from sersk.recipes import svm_functionals
 
 
@@ -37,6 +43,13 @@ class RowRecorder(ClassifierMixin, BaseEstimator):
     def predict(self, X):
         self.seen.append((self.rows_, set(X[:, 0].astype(int))))
         return np.repeat(self.classes_[:1], len(X))
+
+
+class CtrlC(Callback):
+    """Presses it in the first epoch."""
+
+    def on_batch_end(self, net, **kwargs):
+        signal.raise_signal(signal.SIGINT)
 
 
 @pytest.fixture
@@ -158,8 +171,36 @@ def test_bad_parameters(vectors):
         evaluate_protocol(DummyClassifier(), X, y, groups=frame, protocol="speakers")
     with pytest.raises(ValueError, match="'estimator' parameter"):
         evaluate_protocol("svm", X, y)
+    RowRecorder.seen.clear()
     with pytest.raises(ValueError, match="inconsistent numbers"):
-        evaluate_protocol(DummyClassifier(), X, y[:-1], groups=frame)
+        evaluate_protocol(RowRecorder(), X, y[:-1], groups=frame)
+    # Nobody would notice who is taken for whom.
+    for groups in (pd.concat([frame, frame]), frame[:50]):
+        with pytest.raises(ValueError, match="inconsistent numbers"):
+            evaluate_protocol(RowRecorder(), X, y, groups=groups, protocol="random")
+    for seed in (-1, 2**32):
+        with pytest.raises(ValueError, match="'random_state' parameter"):
+            evaluate_protocol(RowRecorder(), X, y, groups=frame, random_state=seed)
+    assert not RowRecorder.seen
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file names are bytes on POSIX alone")
+def test_paths_that_are_not_utf_8(rng, tmp_path):
+    paths = [os.fsencode(tmp_path) + b"/caf\xe9_%d.wav" % number for number in range(12)]
+    for path in paths:
+        soundfile.write(path, rng.normal(scale=0.1, size=1600), 16000, format="WAV")
+    pipeline = make_pipeline(
+        AudioReader(), RMSEnergy(), Functionals(statistics=["mean"]), DummyClassifier()
+    )
+    y, groups = np.tile(["anger", "calm"], 6), np.repeat(["a", "b", "c"], 4)
+    assert len(evaluate_protocol(pipeline, paths, y, groups=groups, n_splits=3).predictions) == 12
+
+
+def test_a_net_that_is_interrupted_does_not_pass_for_a_whole_one(vectors):
+    X, y, frame = vectors
+    net = CNNClassifier(filters=(2,), max_epochs=2, callbacks=[CtrlC()], random_state=0)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_protocol(net, X, y, groups=frame, n_splits=2)
 
 
 def test_different_sample_rates_are_refused_before_anything_is_read():

@@ -635,6 +635,12 @@ def test_a_database(data, tmp_path):
     assert searches[0].study_.study_name.startswith("mine-")
 
 
+def test_the_first_half_line_of_a_journal(data, tmp_path):
+    storage = tmp_path / "study.log"
+    storage.write_bytes(b'{"op_')
+    assert len(rated(n_trials=1, storage=storage).fit(*data).trials_dataframe()) == 1
+
+
 def test_half_a_line_in_the_journal(data, tmp_path):
     storage = tmp_path / "study.log"
     rated(n_trials=2, storage=storage).fit(*data)
@@ -646,9 +652,11 @@ def test_half_a_line_in_the_journal(data, tmp_path):
 def test_storages_that_hold_something_else_or_are_locked(data, tmp_path):
     journal = tmp_path / "notes.txt"
     journal.write_text("buy milk\nand bread\n")
-    with pytest.raises(TuningError, match=r"notes.txt' cannot be used \(JSONDecodeError"):
-        rated(storage=journal).fit(*data)
-    assert journal.read_text() == "buy milk\nand bread\n"
+    for content in (b"buy milk\nand bread\n", b"PK\x03\x04 no line ends here"):
+        journal.write_bytes(content)
+        with pytest.raises(TuningError, match=r"notes.txt' is no journal of Optuna.*sqlite:///"):
+            rated(storage=journal).fit(*data)
+        assert journal.read_bytes() == content
     with closing(sqlite3.connect(tmp_path / "study.db")) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(TuningError, match="database is locked"):
@@ -734,3 +742,18 @@ def test_fewer_speakers_than_folds_are_told(data):
     with pytest.warns(SpeakerWarning, match="asks for 9 folds, but there are groups for 3"):
         search.fit(*data, groups=np.repeat(["s0", "s1", "s2"], 8))
     assert search.n_splits_ == 3
+
+
+def test_seeds_may_be_numbers_of_numpy(data):
+    found = [rated(random_state=seed).fit(*data).best_params_ for seed in (3, np.int64(3))]
+    assert found[0] == found[1]
+
+
+def test_a_search_predicts_with_its_last_fit_alone(data):
+    X, y = data
+    search = rated().fit(X, y)
+    assert set(search.predict(X)) == {0}
+    search.set_params(refit=False).fit(X, y + 5)
+    with pytest.raises(AttributeError, match="refit=False"):
+        search.predict(X)
+    assert not hasattr(search, "best_estimator_")

@@ -19,6 +19,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 from sklearn.linear_model import LogisticRegression
 
+from sersk.exceptions import TuningError
 from sersk.model_selection import PipelineSearchCV
 from sersk.model_selection._search_claims import (
     LOST,
@@ -203,3 +204,22 @@ def test_what_others_work_on_is_left_to_them():
     assert trials_of(study) == []
     # Nothing was drawn, so there is nothing to try again.
     assert len(study.trials) == 3
+
+
+class OnlyHere(LogisticRegression):
+    """Cannot be handed to another process."""
+
+    def __setstate__(self, state):
+        if os.getpid() != state.get("at_home"):
+            raise ImportError("no module named my_notebook")
+        super().__setstate__(state)
+
+
+def test_workers_that_die_before_they_begin_end_the_search():
+    model = OnlyHere()
+    model.at_home = os.getpid()
+    search = PipelineSearchCV(
+        model, space={"C": FloatDistribution(0.1, 1.0)}, n_trials=2, n_jobs=2, cv=2, random_state=0
+    )
+    with pytest.raises(TuningError, match=r"ended before a trial began.*n_jobs=1"):
+        search.fit(np.arange(8.0)[:, None], np.tile([0, 1], 4))
