@@ -294,7 +294,7 @@ def run(capsys, *arguments):
     return exit_.value.code, capsys.readouterr()
 
 
-def test_corpora(capsys, ravdess_tree, corpus_csv):
+def test_corpora(capsys, ravdess_tree, corpus_csv, tmp_path):
     status, captured = run(capsys, "corpora")
     assert status == 0
     assert "cremad   CREMA-D: 7442 clips" in captured.out
@@ -315,7 +315,14 @@ def test_corpora(capsys, ravdess_tree, corpus_csv):
     assert json.loads(captured.out)["copies"] == []
     status, captured = run(capsys, "corpora", "nope")
     assert status == 2
-    assert "unknown corpus 'nope'" in captured.err
+    assert "Invalid value for NAME: unknown corpus 'nope'" in captured.err
+    _, captured = run(capsys, "corpora", "synthetic", "--json")
+    assert json.loads(captured.out)["counts"]["sex"] == {"female": 288, "male": 288}
+    table = pd.read_csv(corpus_csv).assign(intensity=[1, 2] * 11 + [None] * 2)
+    table["path"] = [os.path.join(os.path.dirname(corpus_csv), path) for path in table["path"]]
+    table.to_csv(tmp_path / "some.csv", index=False)
+    _, captured = run(capsys, "corpora", tmp_path / "some.csv")
+    assert "intensity: 1 11, 2 11, unknown 2" in captured.out
 
 
 def test_the_names_kept_at_hand_are_current():

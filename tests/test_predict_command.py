@@ -195,6 +195,10 @@ def test_nothing_could_be_predicted(form, run, model, tmp_path):
     assert "nothing could be predicted" in told
     if form == "json":
         assert len(json.loads(printed)["failed"]) == 2
+    kept = tmp_path / f"kept.{form}"
+    kept.write_text("as it was")
+    assert run("predict", model, tmp_path / "gone.wav", "--out", kept)[0] == 1
+    assert kept.read_text() == "as it was"
 
 
 @pytest.mark.parametrize(

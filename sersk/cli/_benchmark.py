@@ -85,7 +85,7 @@ def benchmark(
     found.restrict(only)
     plan = _Plan(found, n_folds, results, n_jobs)
     plan.estimate(with_pilots=not dry_run)
-    plan.show(out)
+    plan.show(out, dry_run=dry_run)
     if dry_run:
         return
     tables = BenchmarkTables(found, out, matrix.stem)
@@ -186,7 +186,7 @@ class _Plan:
             return n_clips * (1 - split.test_size)
         return n_clips * (1 - 1 / self.n_folds[cell])
 
-    def show(self, out: Path) -> None:
+    def show(self, out: Path, *, dry_run: bool) -> None:
         """Print what will be done."""
         from rich import box
         from rich.console import Console
@@ -234,8 +234,8 @@ class _Plan:
             console.print(f"All folds are in {out / _RESULTS} already.")
             return
         if not known:
-            time_left = (
-                "how long it takes is not known yet; without --dry-run a few clips are timed"
+            time_left = "how long it takes is not known" + (
+                " yet; without --dry-run a few clips are timed" if dry_run else ""
             )
         elif n_unknown:
             time_left = f"{_estimate.say_duration(known)}, and {n_unknown} run(s) not known yet"

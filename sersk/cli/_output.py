@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +54,10 @@ def write_results(out: Path, document: dict[str, Any], results: list[Bunch], cor
         [result.predictions.assign(protocol=result.protocol) for result in results]
     )
     if "path" in corpus.frame.columns:
-        common = os.path.commonpath([os.path.dirname(path) for path in corpus.frame["path"]])
-        names = corpus.frame["path"].map(lambda path: os.path.relpath(path, common))
+        names = corpus.frame["path"]
+        with suppress(ValueError):  # on several drives
+            common = os.path.commonpath([os.path.dirname(path) for path in names])
+            names = names.map(lambda path: os.path.relpath(path, common))
         predictions["file"] = names.to_numpy()[predictions["row"]]
     with atomic_path(out / "predictions.csv") as temporary:
         predictions.to_csv(temporary, index=False)

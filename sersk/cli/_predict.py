@@ -7,7 +7,8 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -100,6 +101,9 @@ def predict(
         loaded, recordings, failed, window=window, hop=hop, min_confidence=min_confidence,
         profile=card.profile,
     )  # fmt: skip
+    # What cannot work is told before anything is written.
+    first = next(tables, None)
+    tables = chain([] if first is None else [first], tables)
     counts = {"predicted": 0, "unsure": 0}
     # A table that is printed as it comes shows itself how far it is.
     show = sys.stderr.isatty() and not (out is None and sys.stdout.isatty())
@@ -110,8 +114,10 @@ def predict(
         show=show,
         position=lambda: counts["predicted"] + len(failed),
     )
-    with _output(out) as stream:
+    with suppress(_NothingPredicted), _output(out) as stream:
         _WRITERS[form or _form_of(out)](stream, _rows_of(tables, counts), failed)
+        if not counts["predicted"]:
+            raise _NothingPredicted  # no file then, and one that was there stays
     for path, reason in failed.items():
         click.echo(f"Could not read {path!r}: {reason}", err=True)
     unsure = f", {counts['unsure']} of them unsure" if min_confidence is not None else ""
@@ -119,6 +125,10 @@ def predict(
     click.echo(f"{counts['predicted']} prediction(s){unsure}{unread}", err=True)
     if not counts["predicted"]:
         raise click.ClickException("nothing could be predicted.")
+
+
+class _NothingPredicted(Exception):
+    pass
 
 
 def _form_of(out: Path | None) -> Format:

@@ -397,6 +397,8 @@ class PipelineSearchCV(WrapperMixin, MetaEstimatorMixin, BaseEstimator):
                 # They are there for the estimator.
                 warnings.filterwarnings("ignore", message="The groups parameter is ignored")
             folds = list(splitter.split(X, y, groups))
+        if not folds:
+            raise ValueError(f"cv={self.cv!r} makes no folds: trials would have no score.")
         divides = isinstance(self.cv, ProtocolSplit) and self.cv.protocol != "corpus"
         if divides and self.cv.n_splits > len(folds):
             warnings.warn(

@@ -132,8 +132,10 @@ def _mel_bands(step: Any) -> BaseDistribution:
 
 
 def _cepstrum(step: Any) -> Space:
-    if "mfcc" not in getattr(step, "features", ("mfcc",)):
-        return {"n_mels": _mel_bands(step)}
+    features = getattr(step, "features", ("mfcc",))
+    if not any(name.startswith("mfcc") for name in features):
+        has_bands = any("mel" in name for name in features)
+        return {"n_mels": _mel_bands(step)} if has_bands else {}
     return {"n_mfcc": _one_of(13, 20, 40), "n_mels": _mel_bands(step)}
 
 

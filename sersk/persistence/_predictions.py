@@ -343,6 +343,8 @@ def _finish(table: pd.DataFrame, min_confidence: float | None) -> pd.DataFrame:
     """Tell the most probable emotion, or that there is none."""
     columns = [name for name in table.columns if name.startswith(PROBABILITY)]
     if not columns:
+        # As text, like the names of the columns of probabilities.
+        table["emotion"] = table["emotion"].map(str).astype(object)
         table.insert(4, "confidence", np.nan)
         return table
     probabilities = table[columns].to_numpy(dtype=float)

@@ -757,3 +757,8 @@ def test_a_search_predicts_with_its_last_fit_alone(data):
     with pytest.raises(AttributeError, match="refit=False"):
         search.predict(X)
     assert not hasattr(search, "best_estimator_")
+
+
+def test_no_folds_are_refused(data):
+    with pytest.raises(ValueError, match="makes no folds"):
+        rated(cv=[]).fit(*data)

@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
 from sersk._utils._sample_rates import sample_rates
-from sersk.feature_extraction import MFCC
+from sersk.feature_extraction import MFCC, FrameFeatures
 from sersk.model_selection import Choice, PipelineSearchCV, ValidationHoldout, default_search_space
 from sersk.model_selection._search_space import (
     apply_parameters,
@@ -96,6 +96,18 @@ def test_what_is_known_depends_on_the_step():
 
     SVC2.__name__ = "SVC"
     assert default_search_space(SVC2()) == {}
+
+
+@pytest.mark.parametrize(
+    ("features", "knobs"),
+    [
+        (("rms", "zcr"), set()),
+        (("log_mel", "rms"), {"n_mels"}),
+        (("mfcc_delta",), {"n_mels", "n_mfcc"}),
+    ],
+)
+def test_knobs_of_what_is_computed_alone(features, knobs):
+    assert set(default_search_space(FrameFeatures(features=features))) == knobs
 
 
 def test_one_knob_moves_all_sample_rates():

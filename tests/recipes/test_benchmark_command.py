@@ -227,10 +227,10 @@ seeds = [0, 1]
     assert "With a stranger's single clip:" in table
     row = next(line for line in table.splitlines() if "as-published |" in line)
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[:4] == ["toy (strength=2.0)", "both", "as-published", "2"]
-    assert cells[9] == "95.0 (accuracy)"
-    assert len(cells[6].split(", ")) == 2
-    assert " to " in cells[5]
+    assert cells[:5] == ["toy (strength=2.0)", "both", "as-published", "1", "2"]
+    assert cells[10] == "95.0 (accuracy)"
+    assert len(cells[7].split(", ")) == 2
+    assert " to " in cells[6]
     page = (place / "out" / "report.html").read_text()
     assert "toy_classical" in page
     assert "as-published" in page
