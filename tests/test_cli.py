@@ -15,6 +15,7 @@ import pytest
 from sersk import cli
 from sersk.cli import _evaluate, _loading
 from sersk.datasets._registry import CORPORA
+from sersk.model_selection import ValidationHoldout
 from sersk.model_selection._protocols import PROTOCOLS
 from sersk.recipes._prepare import AS_PUBLISHED
 
@@ -241,6 +242,27 @@ def test_audit_as_json_with_memory_and_without_speakers(corpus_csv, tmp_path, ca
     assert not (tmp_path / "results").exists()
     _, captured = run(capsys, *arguments, "--memory", tmp_path / "memory")
     assert "nothing tells what the scores are worth" in " ".join(captured.out.split())
+
+
+def test_audit_scores_what_evaluate_scores(corpus_csv, monkeypatch, capsys):
+    seen = {}
+
+    def noted(estimator, X, y, groups, **options):
+        seen.update(options, estimator=estimator)
+        raise ValueError("that will do")
+
+    monkeypatch.setattr("sersk.model_selection.audit_leakage", noted)
+    arguments = ("audit", "--corpus", corpus_csv, "--recipe", "cnn_gru_attention")
+    assert run(capsys, *arguments)[0] == 1
+    assert isinstance(seen["estimator"], ValidationHoldout)
+    assert seen["n_jobs"] == 1  # a net takes all cores by itself
+
+
+def test_folds_that_somebody_took_away_are_missed(corpus_csv, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sersk.recipes.compute_run", lambda *args, **options: {})
+    status, captured = run(capsys, "evaluate", "--corpus", corpus_csv, "--out", tmp_path / "out")
+    assert status == 1
+    assert "are gone from" in captured.err
 
 
 def test_audit_finds_out_first_what_cannot_work(corpus_csv, tmp_path, monkeypatch, capsys):

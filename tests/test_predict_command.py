@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import sersk
 from sersk import cli
 from sersk.inspection import TimelineDisplay
+from sersk.neural_network._engine import SkorchNet
 
 SMALL = ["--recipe", "conv1d_time_domain", "--option", "max_epochs=1"]
 LABELS = ["anger", "neutral", "sadness"]
@@ -181,6 +183,17 @@ def test_models_without_probabilities(run, written_corpus, mixed, tmp_path):
     status, _, told = run("predict", tmp_path / "svm.skops", mixed, "--min-confidence", 0.5)
     assert status == 1
     assert "no predict_proba" in told
+
+
+def test_ctrl_c_in_the_training_of_a_net_leaves_no_model(run, corpus_csv, monkeypatch, tmp_path):
+    def interrupted(*args, **kwargs):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(SkorchNet, "run_single_epoch", interrupted)
+    command = ("train", "--corpus", corpus_csv, "--recipe", "conv1d_time_domain", "--out")
+    status, _, told = run(*command, tmp_path / "net.skops")
+    assert status == 130, told
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "json"])
