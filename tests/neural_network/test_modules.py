@@ -17,6 +17,7 @@ from sersk.neural_network._modules._attention import SelfAttention
 from sersk.neural_network._modules._conformer import _Subsampling
 from sersk.neural_network._modules._convolution import ConvBlocks, same_convolution
 from sersk.neural_network._modules._dense import DenseHead
+from sersk.neural_network._modules._dropout import Dropout
 from sersk.neural_network._modules._masking import (
     MaskedBatchNorm1d,
     MaskedBatchNorm2d,
@@ -618,3 +619,55 @@ def test_subsampling_of_a_few_frames_in_bfloat16(n_frames):
         found, _ = module(x, None)
     assert found.shape == expected.shape == (20, 256, -(-n_frames // 4))
     assert (found.float() - expected).abs().max() < 0.05
+
+
+# ------------------------------------------------------------------------------------- dropout
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("p", [0.01, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_dropout_is_that_of_torch(dtype, p, memory_format):
+    torch.manual_seed(0)
+    x = torch.ones(8, 16, 21, 31, dtype=dtype).contiguous(memory_format=memory_format)
+    x.requires_grad_()
+    dropped = Dropout(p)(x)
+    assert dropped.dtype == dtype
+    assert dropped.is_contiguous(memory_format=memory_format)
+    expected = nn.Dropout(p)(x)
+    assert set(dropped.unique().tolist()) == set(expected.unique().tolist())
+    n = x.numel()
+    zeros = int((dropped == 0).sum())
+    assert abs(zeros - n * p) < 5 * np.sqrt(n * p * (1 - p))
+    dropped.sum().backward()
+    assert torch.equal(x.grad, dropped.detach())
+    # In every channel and at every place alike.
+    shares = (dropped == 0).double().mean(dim=(0, 2, 3))
+    assert (shares - p).abs().max() < 5 * np.sqrt(p * (1 - p) * 16 / n)
+
+
+def test_dropout_draws_anew_from_the_seed_of_torch():
+    x = torch.ones(5, 7)
+    drop = Dropout(0.5)
+    torch.manual_seed(1)
+    first, second = drop(x), drop(x)
+    torch.manual_seed(1)
+    assert torch.equal(first, drop(x))
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("p", "training", "x"),
+    [
+        (0.5, False, torch.ones(4, 4)),
+        (0.0, True, torch.ones(4, 4)),
+        (0.5, True, torch.ones(0, 4)),
+        (0.5, True, torch.ones(8, 8, 8)[:, ::2]),
+        (1.0, True, torch.ones(4, 4)),
+    ],
+)
+def test_dropout_where_there_is_little_to_draw(p, training, x):
+    torch.manual_seed(0)
+    dropped = Dropout(p).train(training)(x)
+    torch.manual_seed(0)
+    assert torch.equal(dropped, nn.Dropout(p).train(training)(x))

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from ._attention import SelfAttention
 from ._convolution import flatten_bins, same_convolution
 from ._dense import DenseHead, keep_variance
+from ._dropout import Dropout
 from ._masking import mask_frames, open_batch, pooled_lengths
 from ._pooling import ClipNet, TimePooling
 
@@ -73,9 +74,9 @@ class _FeedForward(nn.Sequential):
             nn.LayerNorm(d_model),
             nn.Linear(d_model, size),
             nn.SiLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(size, d_model),
-            nn.Dropout(dropout),
+            Dropout(dropout),
         )
 
 
@@ -94,7 +95,7 @@ class _ConvolutionModule(nn.Module):
         self.depthwise = same_convolution(d_model, d_model, (kernel_size,), groups=d_model)
         self.depthwise_norm = nn.LayerNorm(d_model)
         self.pointwise = nn.Linear(d_model, d_model)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         x = F.glu(self.gate(self.norm(x)))
@@ -121,7 +122,7 @@ class _ConformerBlock(nn.Module):
         self.first_half = _FeedForward(d_model=d_model, size=feedforward_size, dropout=dropout)
         self.attention_norm = nn.LayerNorm(d_model)
         self.attention = SelfAttention(d_model, n_heads=n_heads, dropout=dropout)
-        self.attention_dropout = nn.Dropout(dropout)
+        self.attention_dropout = Dropout(dropout)
         self.convolution = _ConvolutionModule(
             d_model=d_model, kernel_size=kernel_size, dropout=dropout
         )
@@ -203,7 +204,7 @@ class Conformer(ClipNet):
             in_channels=in_channels, n_bins=n_bins, channels=d_model, factor=subsampling
         )
         self.project = nn.Linear(self.subsampling.out_size, d_model)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(
             _ConformerBlock(
                 d_model=d_model,

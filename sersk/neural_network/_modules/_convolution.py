@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ._dense import DenseHead, keep_variance, make_activation
+from ._dropout import Dropout
 from ._masking import (
     MaskedBatchNorm1d,
     MaskedBatchNorm2d,
@@ -233,7 +234,7 @@ class _ConvBlock(nn.Module):
         self.pool_first = self.pool is not None and activation in _MONOTONIC
         # A zero of the padding would win against what is below it, which to ReLU is all one.
         self.fill = pool_size[-1] > 1 and activation != "relu"
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         for index, conv in enumerate(self.convs):

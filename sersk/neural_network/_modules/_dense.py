@@ -7,6 +7,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from ._dropout import Dropout
 from ._masking import MaskedBatchNorm1d
 
 # All of them leave zeros alone, so that what is masked before them is masked behind them.
@@ -96,7 +97,7 @@ class DenseHead(nn.Module):
                 layers.append(MaskedBatchNorm1d(units))
             else:
                 keep_variance(linear)
-            layers += [make_activation(activation), nn.Dropout(dropout)]
+            layers += [make_activation(activation), Dropout(dropout)]
             in_size = units
         self.layers = nn.Sequential(*layers, nn.Linear(in_size, n_classes))
 

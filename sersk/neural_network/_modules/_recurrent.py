@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ._dense import DenseHead
+from ._dropout import Dropout
 from ._masking import MaskedBatchNorm1d, mask_frames, open_batch
 from ._pooling import ClipNet, TimePooling
 
@@ -109,7 +110,7 @@ class _RecurrentLayer(nn.Module):
         self.backwards = _CELLS[cell](in_size, hidden_size) if bidirectional else None
         self.out_size = hidden_size * (1 + bidirectional)
         self.norm = MaskedBatchNorm1d(self.out_size) if batch_norm else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         out: Tensor = self.forwards(x)[0]
