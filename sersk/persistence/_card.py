@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.utils import Bunch
 
 from .._utils._sample_rates import sample_rates
@@ -246,7 +247,12 @@ def make_card(
     rates = [int(rate) for rate in sample_rates(model).values()]
     facts: dict[str, Any] = {}
     if corpus is not None:
-        frame = corpus.frame
+        frame = getattr(corpus, "frame", None)
+        if not isinstance(frame, pd.DataFrame) or "emotion" not in frame.columns:
+            raise ValueError(
+                "corpus must be a Bunch whose frame has the column 'emotion', as the loaders of "
+                "sersk.datasets return it. Leave it out where there is none."
+            )
         facts = {
             "corpora": _describe_corpora(frame),
             "n_clips": len(frame),

@@ -96,7 +96,7 @@ def save(
     OSError
         If the file cannot be written: full disk, no permission.
     ValueError
-        If `protocol_scores` are no scores.
+        If `protocol_scores` are no scores, or `corpus` is none.
 
     See Also
     --------

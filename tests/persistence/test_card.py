@@ -66,6 +66,15 @@ def test_of_a_corpus_of_ones_own_the_licence_is_not_known(fitted, tmp_path):
     assert "an unknown number of speakers" in card.to_markdown()
 
 
+@pytest.mark.parametrize(
+    "corpus", [Bunch(), Bunch(frame={"emotion": []}), Bunch(frame=pd.DataFrame({"path": ["a"]}))]
+)
+def test_what_is_no_corpus_is_refused(corpus, fitted, tmp_path):
+    with pytest.raises(ValueError, match="corpus must be a Bunch whose frame"):
+        sersk.save(fitted, tmp_path / "model.skops", corpus=corpus)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_was_not_told_is_said(fitted, tmp_path):
     sersk.save(fitted, tmp_path / "model.skops")
     text = sersk.read_card(tmp_path / "model.skops").to_markdown()
