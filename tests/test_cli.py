@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from sersk import cli
-from sersk.cli import _evaluate, _loading
+from sersk.cli import _evaluate, _loading, _options
 from sersk.datasets._registry import CORPORA
 from sersk.model_selection import ValidationHoldout
 from sersk.model_selection._protocols import PROTOCOLS
@@ -349,6 +349,6 @@ def test_corpora(capsys, ravdess_tree, corpus_csv, tmp_path):
 
 def test_the_names_kept_at_hand_are_current():
     """They stand in the command a second time so that its help needs no heavy import."""
-    assert set(_evaluate._PROTOCOLS) == set(PROTOCOLS)
-    assert _evaluate._AS_PUBLISHED == AS_PUBLISHED
+    assert set(_options.PROTOCOLS) == set(PROTOCOLS)
+    assert _options.AS_PUBLISHED == AS_PUBLISHED
     assert set(_loading.CORPORA) == set(CORPORA)

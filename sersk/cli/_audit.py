@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._utils._files import atomic_path
-from ._evaluate import (
+from ._loading import load_corpora
+from ._options import (
     corpus_option,
     json_option,
     memory_option,
@@ -27,7 +28,6 @@ from ._evaluate import (
     seed_option,
     versions,
 )
-from ._loading import load_corpora
 from ._output import describe_corpus, say, to_json, to_text
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ Examples:
 @recipe_option
 @n_splits_option
 @seed_option
-@n_jobs_option
+@n_jobs_option()
 @memory_option
 @click.option(
     "--out",

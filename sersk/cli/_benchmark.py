@@ -14,7 +14,7 @@ import click
 
 from ..exceptions import LeakageWarning
 from ._benchmark_tables import BenchmarkTables
-from ._evaluate import memory_option, n_jobs_option, refuse_unwritable
+from ._options import memory_option, n_jobs_option, refuse_unwritable
 
 if TYPE_CHECKING:
     from ..recipes._matrix import Cell, Matrix
@@ -51,7 +51,7 @@ A matrix:
     help="Folder for results.jsonl, table.md, table.csv, benchmark.png and report.html.",
 )
 @memory_option
-@n_jobs_option
+@n_jobs_option()
 @click.option(
     "--only", multiple=True, metavar="RECIPE", help="Run this recipe only; may be repeated."
 )

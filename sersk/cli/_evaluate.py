@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shlex
 import sys
 import tempfile
 import time
-import tomllib
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +14,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..exceptions import ClipCutWarning
-from ._loading import CORPORA, DEMO_CORPUS, load_corpora
+from ._loading import DEMO_CORPUS, load_corpora
+from ._options import (
+    AS_PUBLISHED,
+    PROTOCOLS,
+    corpus_option,
+    json_option,
+    memory_option,
+    n_jobs_option,
+    n_splits_option,
+    options_option,
+    recipe_option,
+    refuse_unwritable,
+    root_option,
+    seed_option,
+    versions,
+)
 from ._output import describe_corpus, print_results, say, to_json, to_text, write_results
 
 if TYPE_CHECKING:
@@ -25,14 +37,8 @@ if TYPE_CHECKING:
 
     from ..recipes import PreparedRun
 
-_PROTOCOLS = ("random", "text", "speaker", "speaker+text", "corpus")
-_AS_PUBLISHED = "as-published"
 # Not the file of ``sersk benchmark``: this one is removed at the end.
 _RESULTS = "folds.jsonl"
-
-# A word that TOML would want in quotes, which the shell has taken away.
-_BARE_WORD = re.compile(r"[A-Za-z_][\w.+-]*")
-
 
 # A lone backspace tells click to leave the lines below it as they are.
 _EXAMPLES = """\b
@@ -43,100 +49,10 @@ Examples:
 """
 
 
-def _refuse_zero(context: click.Context, parameter: click.Parameter, value: int) -> int:
-    if value == 0:
-        raise click.BadParameter("0 jobs do nothing: 1 or more, or -1 for all cores.")
-    return value
-
-
-def _parse_options(
-    context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
-) -> dict[str, Any]:
-    """Read NAME=VALUE pairs, values as TOML spells them."""
-    options: dict[str, Any] = {}
-    for pair in given:
-        name, equals, value = pair.partition("=")
-        name = name.strip()
-        if not equals or not name.isidentifier():
-            raise click.BadParameter(f"{pair!r}: NAME=VALUE is needed, as in max_epochs=30.")
-        if name in options:
-            raise click.BadParameter(f"{name!r} is given twice.")
-        try:
-            options[name] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            if not _BARE_WORD.fullmatch(value):
-                raise click.BadParameter(
-                    f'{pair!r}: the value is spelt as in TOML: 30, 0.1, true, [64, 128] or "text".'
-                ) from None
-            options[name] = value
-    return options
-
-
-corpus_option = click.option(
-    "--corpus",
-    "corpora",
-    required=True,
-    multiple=True,
-    metavar="NAME|FILE.csv",
-    help=f"{', '.join(CORPORA)}, synthetic, or a CSV file with the columns path, emotion, "
-    "speaker, sentence. Given several times: all of them together.",
-)
-root_option = click.option(
-    "--root",
-    "roots",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    help="Folder of the recordings, one for each --corpus; for a CSV file by default its own.",
-)
-recipe_option = click.option(
-    "--recipe", default="svm_functionals", show_default=True, help="Name of the system."
-)
-options_option = click.option(
-    "--option",
-    "options",
-    multiple=True,
-    metavar="NAME=VALUE",
-    callback=_parse_options,
-    help="Parameter of the recipe, its value as in TOML; may be given several times.",
-)
 out_option = click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for results.json, predictions.csv and confusion_matrices.png.",
-)
-json_option = click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print the results as JSON, and nothing else, to stdout.",
-)
-seed_option = click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Seed of all that is random.",
-)
-n_jobs_option = click.option(
-    "--n-jobs",
-    type=int,
-    callback=_refuse_zero,
-    default=-1,
-    show_default=True,
-    help="Folds that run at once, each in a process; -1 for all cores.",
-)
-n_splits_option = click.option(
-    "--n-splits",
-    type=click.IntRange(min=2),
-    default=5,
-    show_default=True,
-    help="Folds; fewer where there are fewer speakers or sentences.",
-)
-memory_option = click.option(
-    "--memory",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder in which the features of each clip are kept for later runs, 10 GiB at most. "
-    "Without it they are kept for this run.",
 )
 calibrate_option = click.option(
     "--calibrate",
@@ -149,7 +65,7 @@ calibrate_option = click.option(
 @click.command()
 @n_splits_option
 @seed_option
-@n_jobs_option
+@n_jobs_option()
 @out_option
 @json_option
 def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool) -> None:
@@ -181,14 +97,14 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
 @click.option(
     "--protocol",
     "protocols",
-    type=click.Choice([*_PROTOCOLS, _AS_PUBLISHED, "all"]),
+    type=click.Choice([*PROTOCOLS, AS_PUBLISHED, "all"]),
     multiple=True,
     default=("speaker",),
     show_default=True,
     help="What training and test must not share; may be given several times. 'all' is every one "
     "but 'corpus'; 'as-published' is the split by clip of the recipe's source.",
 )
-@options_option
+@options_option()
 @calibrate_option
 @n_splits_option
 @click.option(
@@ -200,7 +116,7 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
     show_default=True,
     help="Seed of all that is random. Given several times: all is computed with each.",
 )
-@n_jobs_option
+@n_jobs_option()
 @memory_option
 @out_option
 @click.option("--report", is_flag=True, help="Write report.html into the folder, too.")
@@ -231,33 +147,17 @@ def evaluate(
     if out is not None:
         refuse_unwritable(out)
     if "all" in protocols:
-        protocols = (*(name for name in _PROTOCOLS if name != "corpus"), *protocols)
+        protocols = (*(name for name in PROTOCOLS if name != "corpus"), *protocols)
         protocols = tuple(name for name in protocols if name != "all")
-    loading = recipe_info(recipe).loading if _AS_PUBLISHED in protocols else {}
+    loading = recipe_info(recipe).loading if AS_PUBLISHED in protocols else {}
     bunch, name = load_corpora(corpora, roots, seeds[0], loading=loading)
-    if set(loading) & set(bunch.frame.columns) and set(protocols) != {_AS_PUBLISHED}:
+    if set(loading) & set(bunch.frame.columns) and set(protocols) != {AS_PUBLISHED}:
         taken = ", ".join(f"{option}={value}" for option, value in loading.items())
         say(f"All protocols are scored on the clips of the source of {recipe}: {taken}.", as_json)
     _evaluate(
         bunch, name, recipe, options, protocols, n_splits, seeds, n_jobs, memory, out,
         None if out is None else out / _RESULTS, report, as_json, calibrate=calibrate,
     )  # fmt: skip
-
-
-def versions() -> dict[str, str]:
-    """Tell the versions of all that scores depend on."""
-    from ..recipes._provenance import versions as of_packages
-
-    return of_packages()
-
-
-def refuse_unwritable(out: Path, option: str = "--out") -> None:
-    """Find out beforehand, without leaving a trace, whether results can be written."""
-    nearest = next(
-        folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists()
-    )
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise click.BadParameter(f"cannot write below {str(nearest)!r}", param_hint=option)
 
 
 def _evaluate(

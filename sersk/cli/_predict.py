@@ -16,7 +16,7 @@ import click
 
 from .._utils._files import atomic_path
 from .._utils._progress import track
-from ._evaluate import refuse_unwritable
+from ._options import refuse_unwritable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._evaluate import (
-    calibrate_option,
+from ._evaluate import calibrate_option
+from ._loading import load_corpora
+from ._options import (
     corpus_option,
     memory_option,
     options_option,
@@ -20,7 +21,6 @@ from ._evaluate import (
     root_option,
     seed_option,
 )
-from ._loading import load_corpora
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -43,7 +43,7 @@ Examples:
     show_default=True,
     help="Name of the system. svm_functionals gives no probabilities but with --calibrate.",
 )
-@options_option
+@options_option()
 @calibrate_option
 @seed_option
 @memory_option

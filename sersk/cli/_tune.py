@@ -15,20 +15,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .._utils._files import atomic_path
-from ._evaluate import (
-    _parse_options,
-    _refuse_zero,
+from ._loading import load_corpora
+from ._options import (
+    PROTOCOLS,
     corpus_option,
     json_option,
     memory_option,
+    n_jobs_option,
     n_splits_option,
+    options_option,
     recipe_option,
     refuse_unwritable,
     root_option,
     seed_option,
     versions,
 )
-from ._loading import load_corpora
 from ._output import describe_corpus, say, to_text
 
 if TYPE_CHECKING:
@@ -55,18 +56,10 @@ Examples:
 @corpus_option
 @root_option
 @recipe_option
-@click.option(
-    "--option",
-    "options",
-    multiple=True,
-    metavar="NAME=VALUE",
-    callback=_parse_options,
-    help="Parameter of the recipe, its value as in TOML; may be given several times. What is "
-    "searched overrides it.",
-)
+@options_option(" What is searched overrides it.")
 @click.option(
     "--protocol",
-    type=click.Choice(["random", "text", "speaker", "speaker+text", "corpus"]),
+    type=click.Choice(PROTOCOLS),
     default="speaker",
     show_default=True,
     help="What training and test of the trials must not share.",
@@ -91,15 +84,7 @@ Examples:
     "in the folder of --out.",
 )
 @seed_option
-@click.option(
-    "--n-jobs",
-    type=int,
-    callback=_refuse_zero,
-    default=1,
-    show_default=True,
-    help="Trials that run at once, each in a process; -1 for all cores. With 1, a search that "
-    "goes on draws what it would have drawn.",
-)
+@n_jobs_option("Trials", 1, " With 1, a search that goes on draws what it would have drawn.")
 @memory_option
 @click.option(
     "--out",
