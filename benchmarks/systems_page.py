@@ -28,7 +28,14 @@ def main(folders: Iterable[str]) -> None:
     tables = [pd.read_csv(Path(folder) / "table.csv").fillna({"options": ""}) for folder in folders]
     systems, changed, calm = tables
     published = [name for name in list_recipes() if recipe_info(name).published]
-    lines = ["# The systems", "", __doc__.split("\n\n")[1], "", f"On {machine()}, one core a run."]
+    lines = [
+        "# The systems",
+        "",
+        __doc__.split("\n\n")[1],
+        "",
+        f"On {machine()}, one core a run, on a machine that was shared. Minutes are those of the "
+        "clock; one run was paused.",
+    ]
     lines += ["", *_published(systems, published)]
     lines += ["", *_own(systems, [name for name in list_recipes() if name not in published])]
     lines += ["", *_changed(systems, changed)]
