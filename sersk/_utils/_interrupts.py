@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 
 class Interrupts:
@@ -14,9 +15,13 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.count = 0
+        self._outer: Interrupts | None = None
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.count += 1
+        counting: Interrupts | None = self
+        while counting is not None:
+            counting.count += 1
+            counting = counting._outer
         raise KeyboardInterrupt
 
     def pass_on(self) -> None:
@@ -28,20 +33,25 @@ class Interrupts:
     def noted(self) -> Iterator[Interrupts]:
         """Count while the block runs, in the main thread, unless somebody else does something.
 
+        Blocks within one another, such as a search in a fold of an evaluation, all count.
+
         Yields
         ------
         interrupts : Interrupts
             Itself.
         """
-        usual = threading.current_thread() is threading.main_thread()
-        if not usual or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        handler: Any = signal.getsignal(signal.SIGINT)
+        around = getattr(handler, "__self__", None)
+        self._outer = around if isinstance(around, Interrupts) else None
+        usual = handler is signal.default_int_handler or self._outer is not None
+        if not usual or threading.current_thread() is not threading.main_thread():
             yield self
             return
         signal.signal(signal.SIGINT, self._note)
         try:
             yield self
         finally:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager

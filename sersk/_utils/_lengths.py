@@ -28,6 +28,12 @@ def check_waveforms(
         In float32 or float64.
     lengths : ndarray of shape (n_clips,)
         Samples before the padding.
+
+    Raises
+    ------
+    ValueError
+        If `X` is no array of that shape, has another width than in `fit`, or holds infinity or NaN
+        before the end of a clip.
     """
     waveforms = validate_data(
         estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"

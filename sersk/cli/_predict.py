@@ -128,7 +128,7 @@ def predict(
 
 
 class _NothingPredicted(Exception):
-    pass
+    """Leaves the file of --out as it was; what went wrong is told after it."""
 
 
 def _form_of(out: Path | None) -> Format:

@@ -211,7 +211,9 @@ def _save(
     from ..persistence import RecordingProfile, save
     from ._train import name_system, take_clips
 
-    model: Any = clone(run.estimator).set_params(**search.best_params_)
+    # What was drawn may be steps, which are not to be fitted in the search space.
+    best_params = clone(search.best_params_, safe=False)
+    model: Any = clone(run.estimator).set_params(**best_params)
     with interrupts_passed_on():
         fit_rows(model, run.X, run.y, run.who)
     best = search.cv_results_["params"][search.best_index_]

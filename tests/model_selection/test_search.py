@@ -762,3 +762,11 @@ def test_a_search_predicts_with_its_last_fit_alone(data):
 def test_no_folds_are_refused(data):
     with pytest.raises(ValueError, match="makes no folds"):
         rated(cv=[]).fit(*data)
+
+
+def test_ctrl_c_that_a_net_swallows_ends_a_nested_search_at_once(data):
+    search = rated(interrupts_at=(1,), swallows=True)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_protocol(search, *data, groups=np.repeat(["a", "b", "c"], 8), n_splits=3)
+    assert len(FITS) == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
