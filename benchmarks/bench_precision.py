@@ -32,7 +32,7 @@ def predict(corpus: Any, precision: str, seed: int, memory: str | None) -> dict[
     y = np.asarray(corpus.target)
     train, test = next(iter(ProtocolSplit("speaker", random_state=seed).split(corpus.frame, y)))
     system = cnn_gru_attention(
-        max_epochs=EPOCHS, transforms=[], mask_padding=True, memory=memory, random_state=seed
+        max_epochs=EPOCHS, transforms=[], padding="masked", memory=memory, random_state=seed
     ).set_params(net__precision=precision)
     system.fit(corpus.data.iloc[train], y[train])
     seconds = float(np.median([epoch["dur"] for epoch in system[-1].history_]))

@@ -14,7 +14,7 @@ import click
 
 from ..exceptions import LeakageWarning
 from ._benchmark_tables import BenchmarkTables
-from ._options import memory_option, n_jobs_option, refuse_unwritable
+from ._options import NETS_TAKE_ALL, memory_option, n_jobs_option, refuse_unwritable
 
 if TYPE_CHECKING:
     from ..recipes._matrix import Cell, Matrix
@@ -51,7 +51,7 @@ A matrix:
     help="Folder for results.jsonl, table.md, table.csv, benchmark.png and report.html.",
 )
 @memory_option
-@n_jobs_option()
+@n_jobs_option(more=NETS_TAKE_ALL)
 @click.option(
     "--only", multiple=True, metavar="RECIPE", help="Run this recipe only; may be repeated."
 )
@@ -91,7 +91,9 @@ def benchmark(
     tables = BenchmarkTables(found, out, matrix.stem)
     with nullcontext(memory) if memory else tempfile.TemporaryDirectory() as store:
         try:
-            failed = _compute(plan, in_order(found.cells, plan.seconds), tables, store, n_jobs)
+            failed, elsewhere = _compute(
+                plan, in_order(found.cells, plan.seconds), tables, store, n_jobs
+            )
         except KeyboardInterrupt:
             tables.finish(results, report)  # what is finished is shown
             raise
@@ -99,6 +101,12 @@ def benchmark(
     if tables.names:
         click.echo(f"Written to {out}: {', '.join([_RESULTS, *tables.names])}", err=True)
         tables.show()
+    if n_elsewhere := sum(map(plan.n_left, elsewhere)):
+        click.echo(
+            f"{n_elsewhere} fold(s) are not there yet: another process computes them. The same "
+            "command, when that one is done, shows all.",
+            err=True,
+        )
     if failed:
         listed = "\n  ".join(failed[:_FAILURES_SHOWN])
         more = len(failed) - _FAILURES_SHOWN
@@ -252,11 +260,11 @@ class _Plan:
 
 def _compute(
     plan: _Plan, cells: list[Cell], tables: BenchmarkTables, store: Any, n_jobs: int
-) -> list[str]:
-    """Compute what is missing; return what failed."""
+) -> tuple[list[str], list[Cell]]:
+    """Compute what is missing; return what failed, and runs that are left to other processes."""
     from .._utils._progress import track
 
-    state: dict[str, Any] = {"done": 0, "now": "", "failed": []}
+    state: dict[str, Any] = {"done": 0, "now": "", "failed": [], "elsewhere": []}
     events = _events(plan, cells, tables, store, n_jobs, state)
     for _ in track(
         events,
@@ -267,7 +275,7 @@ def _compute(
         note=lambda: state["now"],
     ):
         pass
-    return list(state["failed"])
+    return list(state["failed"]), list(state["elsewhere"])
 
 
 def _events(
@@ -309,11 +317,15 @@ def _events(
         except ValueError as error:
             state["failed"].append(f"{key}: {error}")
             continue
+        errors = {}
         for outcome in compute_folds(run, plan.results, n_jobs=n_jobs):
             state["done"] += 1
             if outcome.error is not None:
-                state["failed"].append(f"{key}, fold {outcome.fold}: {outcome.error}")
+                errors[outcome.fold] = f"{key}, fold {outcome.fold}: {outcome.error}"
             yield
-        if not sys.stderr.isatty():
-            click.echo(f"Done: {key}", err=True)  # a log has no progress bar
+        state["failed"] += errors.values()
         tables.write(plan.results.refresh())
+        if not errors and plan.n_left(cell):
+            state["elsewhere"].append(cell)
+        elif not sys.stderr.isatty():
+            click.echo(f"Done: {key}", err=True)  # a log has no progress bar

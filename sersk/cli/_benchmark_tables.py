@@ -90,12 +90,12 @@ class BenchmarkTables:
             )
             for heading in ("recipe", "corpus", "protocol"):
                 shown.add_column(heading, overflow="fold")
-            for heading in ("seeds", "UAR", "interval", "accuracy"):
+            for heading in ("folds", "seeds", "UAR", "interval", "accuracy"):
                 shown.add_column(heading, justify="right", no_wrap=True)
             for row in part.to_dict("records"):
                 shown.add_row(
-                    _name(row), row["corpus"], row["protocol"], str(row["n_seeds"]),
-                    f"{100 * row['balanced_accuracy']:.1f}", _interval(row),
+                    _name(row), row["corpus"], row["protocol"], str(row["n_folds"]),
+                    str(row["n_seeds"]), f"{100 * row['balanced_accuracy']:.1f}", _interval(row),
                     f"{100 * row['accuracy']:.1f}",
                 )  # fmt: skip
             console.print(shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from ..exceptions import ClipCutWarning
 from ._loading import DEMO_CORPUS, load_corpora
 from ._options import (
     AS_PUBLISHED,
+    NETS_TAKE_ALL,
     PROTOCOLS,
     corpus_option,
     json_option,
@@ -36,9 +38,6 @@ if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
     from ..recipes import PreparedRun
-
-# Not the file of ``sersk benchmark``: this one is removed at the end.
-_RESULTS = "folds.jsonl"
 
 # A lone backspace tells click to leave the lines below it as they are.
 _EXAMPLES = """\b
@@ -86,7 +85,7 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
         corpus = write_corpus(make_emotional_speech(**DEMO_CORPUS, random_state=seed), folder)
         _evaluate(
             corpus, "synthetic", "svm_functionals", {}, ("random", "speaker"), n_splits, (seed,),
-            n_jobs, None, out, Path(folder) / _RESULTS, True, as_json,
+            n_jobs, None, out, Path(folder), True, as_json,
         )  # fmt: skip
 
 
@@ -116,7 +115,7 @@ def demo(n_splits: int, seed: int, n_jobs: int, out: Path | None, as_json: bool)
     show_default=True,
     help="Seed of all that is random. Given several times: all is computed with each.",
 )
-@n_jobs_option()
+@n_jobs_option(more=NETS_TAKE_ALL)
 @memory_option
 @out_option
 @click.option("--report", is_flag=True, help="Write report.html into the folder, too.")
@@ -155,8 +154,8 @@ def evaluate(
         taken = ", ".join(f"{option}={value}" for option, value in loading.items())
         say(f"All protocols are scored on the clips of the source of {recipe}: {taken}.", as_json)
     _evaluate(
-        bunch, name, recipe, options, protocols, n_splits, seeds, n_jobs, memory, out,
-        None if out is None else out / _RESULTS, report, as_json, calibrate=calibrate,
+        bunch, name, recipe, options, protocols, n_splits, seeds, n_jobs, memory, out, out, report,
+        as_json, calibrate=calibrate,
     )  # fmt: skip
 
 
@@ -192,8 +191,8 @@ def _evaluate(
             for seed in dict.fromkeys(seeds)
             for protocol in dict.fromkeys(protocols)
         ]  # fmt: skip
-        finished = finished or Path(temporary) / _RESULTS
-        results = _compute(runs, corpus, finished, n_jobs)
+        files = [_folds_file(run, finished or Path(temporary)) for run in runs]
+        results = _compute(runs, corpus, files, n_jobs)
     named = results
     if len(set(seeds)) > 1:
         named = [
@@ -217,7 +216,8 @@ def _evaluate(
         write_results(out, document, named, corpus)
         if report:
             _write_report(out, results, corpus, name)
-        _forget_folds(finished, runs)
+        for file in files:
+            file.unlink(missing_ok=True)  # the next time all is computed
         also = ", report.html" if report else ""
         say(
             f"Written to {out}: results.json, predictions.csv, confusion_matrices.png{also}",
@@ -229,40 +229,35 @@ def _evaluate(
         print_results(document, named)
 
 
-def _compute(runs: list[PreparedRun], corpus: Bunch, path: Path, n_jobs: int) -> list[Bunch]:
+def _folds_file(run: PreparedRun, folder: Path) -> Path:
+    """Name the file of finished folds of a run: its own, as other commands may use the folder."""
+    digest = hashlib.blake2b(repr(run.key).encode(), digest_size=4).hexdigest()
+    return folder / f"folds-{run.protocol}-{run.seed}-{digest}.jsonl"
+
+
+def _compute(runs: list[PreparedRun], corpus: Bunch, files: list[Path], n_jobs: int) -> list[Bunch]:
     """Compute the folds that are not there yet, and put all of them together."""
     from ..recipes import compute_run
     from ..recipes._results import ResultsFile
     from ..recipes._summaries import speakers_of, summarize_run
 
-    for run in runs:
+    for run, path in zip(runs, files, strict=True):
         errors = compute_run(run, path, n_jobs=n_jobs, verbose=sys.stderr.isatty())
         if errors:
             fold, error = next(iter(errors.items()))
             more = f" (And {len(errors) - 1} more.)" if len(errors) > 1 else ""
             raise click.ClickException(f"{run.key}, fold {fold}: {error}{more}")
-    folds = ResultsFile(path).refresh().folds
-    for run in runs:
-        if len(folds.get(run.key, {})) < len(run.folds):
+    results = []
+    for run, path in zip(runs, files, strict=True):
+        folds = ResultsFile(path).refresh().folds.get(run.key, {})
+        if len(folds) < len(run.folds):
             raise click.ClickException(
-                f"Folds of {run.key} are gone from {str(path)!r}: another command has written its "
-                "results to the same folder. Run this one again, or give it a folder of its own."
+                f"Folds of {run.key} are not in {str(path)!r}: another command computes the same "
+                "in the same folder. Wait for that one, or give this one a folder of its own."
             )
-    return [
-        summarize_run(
-            run.key, [fold for _, fold in sorted(folds[run.key].items())], speakers_of(corpus)
-        )
-        for run in runs
-    ]
-
-
-def _forget_folds(path: Path, runs: list[PreparedRun]) -> None:
-    """Remove the file of folds once the results are written: the next time all is computed."""
-    from ..recipes._results import ResultsFile
-
-    # Those that another command left when it was interrupted are not ours.
-    if path.exists() and set(ResultsFile(path).refresh().folds) <= {run.key for run in runs}:
-        path.unlink()
+        in_order = [fold for _, fold in sorted(folds.items())]
+        results.append(summarize_run(run.key, in_order, speakers_of(corpus)))
+    return results
 
 
 def _write_report(out: Path, results: list[Bunch], corpus: Bunch, name: str) -> None:

@@ -85,6 +85,10 @@ def options_option(more: str = "") -> Callable[[Command], Command]:
     )
 
 
+# Ends the help of --n-jobs where nets are trained.
+NETS_TAKE_ALL = " Nets use all cores by themselves: their folds run one after the other."
+
+
 def n_jobs_option(
     what: str = "Folds", default: int = -1, more: str = ""
 ) -> Callable[[Command], Command]:

@@ -173,18 +173,15 @@ def _gap(results: list[Bunch]) -> float | None:
 
 def _draw_confusion_matrices(results: list[Bunch], title: str) -> Figure:
     from matplotlib.figure import Figure
-    from sklearn.metrics import ConfusionMatrixDisplay
 
-    size = 1.6 + 0.5 * max(len(result.confusion) for result in results)
+    from ..inspection._report_figures import confusion_size, plot_confusion
+
+    size = max(confusion_size(result.confusion) for result in results)
     figure = Figure(figsize=(size * len(results) + 0.4, size + 0.7), layout="constrained")
     for axes, result in zip(
         figure.subplots(1, len(results), squeeze=False)[0], results, strict=True
     ):
-        shares = result.confusion.div(result.confusion.sum(axis=1).clip(lower=1), axis=0)
-        ConfusionMatrixDisplay(100 * shares.to_numpy(), display_labels=shares.index).plot(
-            ax=axes, cmap="Blues", values_format=".0f", colorbar=False, xticks_rotation=45,
-            im_kw={"vmin": 0, "vmax": 100},
-        )  # fmt: skip
+        plot_confusion(axes, result.confusion)
         uar = 100 * result.scores.loc["balanced_accuracy", "score"]
         axes.set_title(f"{result.protocol} split: UAR {uar:.1f} %")
     figure.suptitle(f"{title} (percent of each true emotion)")

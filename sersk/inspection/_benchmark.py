@@ -202,6 +202,11 @@ def _names_of_rows(table: pd.DataFrame) -> list[str]:
     names = table["recipe"].astype(str)
     options = table["options"].fillna("").astype(str)
     names = names.where(options == "", names + " (" + options + ")")
+    if "n_splits" in table.columns:
+        # Runs that differ in nothing but their folds would lie on one another.
+        what = [names, table["corpus"], table["protocol"]]
+        several = table["n_splits"].groupby(what).transform("nunique") > 1
+        names = names.mask(several, names + ", " + table["n_splits"].astype(str) + " folds")
     return [f"{name}\n{corpus}" for name, corpus in zip(names, table["corpus"], strict=True)]
 
 

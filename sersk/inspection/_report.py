@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,10 @@ _SUFFIXES = (".html", ".htm")
 
 # Files that could not be read, on the page; all of them are in the JSON file.
 _FILES_SHOWN = 200
+# What pictures are called, by which those of an earlier page are known.
+_OF_A_REPORT = re.compile(
+    r"\d{2,}-.+-(confusion|learning|reliability|speakers)\.png|corpus-\d{2,}-.*\.png"
+)
 # Longest part of a picture's name that comes from names of others.
 _LONGEST_SLUG = 80
 
@@ -181,6 +185,7 @@ def write_report(
     # A name of a file need not be text; what is none is written as numbers.
     files[page] = html.encode("utf-8", "backslashreplace")
     _write(files, folder)
+    _remove_other_pictures(folder, {file.name for file in files})
     return page
 
 
@@ -345,3 +350,11 @@ def _write(files: Mapping[Path, bytes], folder: Path) -> None:
                 "Make room, or choose another folder",
                 str(file),
             ) from error
+
+
+def _remove_other_pictures(folder: Path, names: Set[str]) -> None:
+    """Remove the pictures of an earlier page of that name: nothing would tell which is which."""
+    for file in folder.glob("*.png"):
+        if _OF_A_REPORT.fullmatch(file.name) and file.name not in names:
+            with suppress(OSError):
+                file.unlink()

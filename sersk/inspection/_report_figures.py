@@ -15,6 +15,7 @@ from ._learning_curve import LearningCurveDisplay
 from ._reliability import ReliabilityDisplay
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Pixels an inch in the files, and in the page on a screen of usual density.
@@ -127,18 +128,46 @@ def to_percent(confusion: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw_confusion(group: Bunch) -> Figure:
+    size = confusion_size(group.confusion)
+    figure = _new_figure(size, size)
+    plot_confusion(figure.subplots(), group.confusion)
+    return figure
+
+
+def confusion_size(confusion: pd.DataFrame) -> float:
+    """Tell how large the picture of a confusion matrix has to be.
+
+    Parameters
+    ----------
+    confusion : DataFrame
+        Counts, true by predicted.
+
+    Returns
+    -------
+    size : float
+        Width and height in inches.
+    """
+    return 1.6 + 0.5 * len(confusion)
+
+
+def plot_confusion(ax: Axes, confusion: pd.DataFrame) -> None:
+    """Draw a confusion matrix in percent of each true emotion.
+
+    Parameters
+    ----------
+    ax : matplotlib axes
+        Where.
+    confusion : DataFrame
+        Counts, true by predicted.
+    """
     from sklearn.metrics import ConfusionMatrixDisplay
 
-    percent = to_percent(group.confusion)
-    size = 1.6 + 0.5 * len(percent)
-    figure = _new_figure(size, size)
-    ax = figure.subplots()
+    percent = to_percent(confusion)
     ConfusionMatrixDisplay(percent.to_numpy(), display_labels=list(map(str, percent.index))).plot(
         ax=ax, cmap="Blues", values_format=".0f", colorbar=False, xticks_rotation=45,
         im_kw={"vmin": 0, "vmax": 100},
     )  # fmt: skip
     ax.set(xlabel="Predicted", ylabel="True (percent of each)")
-    return figure
 
 
 def _draw_learning(group: Bunch) -> Figure:

@@ -12,7 +12,7 @@ from imblearn.pipeline import Pipeline
 from ..augmentation import WaveformAugmenter, make_transforms
 from ..feature_extraction import ClipStore, LogMelSpectrogram
 from ..preprocessing import LevelNormalizer
-from ._blocks import net_pipeline, reader_step
+from ._blocks import net_pipeline, padding_steps, reader_step
 
 
 def cnn_gru_attention(
@@ -24,7 +24,7 @@ def cnn_gru_attention(
     hidden_sizes: Sequence[int] = (64,),
     attention_heads: int = 4,
     transforms: list[Any] | None = None,
-    mask_padding: bool = False,
+    padding: Literal["mean", "zeros", "masked"] = "mean",
     dropout: float = 0.2,
     lr: float = 0.001,
     batch_size: int = 64,
@@ -69,9 +69,10 @@ def cnn_gru_attention(
         :class:`sersk.augmentation.WaveformAugmenter`. By default noise; an empty list for no
         copies.
 
-    mask_padding : bool, default=False
-        Whether the net leaves out what follows the end of a clip. The source fills it with zeros,
-        which the net then takes for sound.
+    padding : {"mean", "zeros", "masked"}, default="mean"
+        What follows the end of a shorter clip for the net: the mean of each feature; the features
+        of silence, with zeros behind the waveform up to `duration`, as the source has it; or
+        nothing, as it is left out.
 
     dropout : float, default=0.2
         Share of the numbers behind each block and layer that is dropped in training, in [0, 1).
@@ -137,6 +138,9 @@ def cnn_gru_attention(
     (signal-to-noise ratios of 5 to 20 dB); at most 50 epochs of Adam with a learning rate of
     0.001, stopped early on the 10 % that are held out.
 
+    Ours as well: features are standardised by the training clips, gradients longer than 5 are
+    shortened, and clips end in means, not zeros, unless `padding` says so.
+
     Noise is listed under the source's preprocessing: as published, all clips get it, tested ones
     too. Here it is a second copy of the training clips, and test clips stay as they are.
 
@@ -150,11 +154,11 @@ def cnn_gru_attention(
     (2,)
     """
     net = _attention_net(
-        "gru", filters, hidden_sizes, attention_heads, mask_padding, dropout, lr, batch_size,
+        "gru", filters, hidden_sizes, attention_heads, padding, dropout, lr, batch_size,
         max_epochs, patience, device, verbose, random_state,
     )  # fmt: skip
     return net_pipeline(
-        _log_mel_chain(sample_rate, duration, n_mels, on_error, n_jobs),
+        _log_mel_chain(sample_rate, duration, n_mels, padding, on_error, n_jobs),
         net,
         transforms=make_transforms("noise") if transforms is None else transforms,
         sample_rate=sample_rate,
@@ -172,7 +176,7 @@ def cnn_lstm_attention(
     hidden_sizes: Sequence[int] = (64,),
     attention_heads: int = 4,
     transforms: list[Any] | None = None,
-    mask_padding: bool = False,
+    padding: Literal["mean", "zeros", "masked"] = "mean",
     dropout: float = 0.2,
     lr: float = 0.001,
     batch_size: int = 64,
@@ -216,9 +220,10 @@ def cnn_lstm_attention(
         :class:`sersk.augmentation.WaveformAugmenter`. By default noise; an empty list for no
         copies.
 
-    mask_padding : bool, default=False
-        Whether the net leaves out what follows the end of a clip. The source fills it with zeros,
-        which the net then takes for sound.
+    padding : {"mean", "zeros", "masked"}, default="mean"
+        What follows the end of a shorter clip for the net: the mean of each feature; the features
+        of silence, with zeros behind the waveform up to `duration`, as the source has it; or
+        nothing, as it is left out.
 
     dropout : float, default=0.2
         Share of the numbers behind each block and layer that is dropped in training, in [0, 1).
@@ -284,6 +289,9 @@ def cnn_lstm_attention(
     (signal-to-noise ratios of 5 to 20 dB); at most 50 epochs of Adam with a learning rate of
     0.001, stopped early on the 10 % that are held out.
 
+    Ours as well: features are standardised by the training clips, gradients longer than 5 are
+    shortened, and clips end in means, not zeros, unless `padding` says so.
+
     Noise is listed under the source's preprocessing: as published, all clips get it, tested ones
     too. Here it is a second copy of the training clips, and test clips stay as they are.
 
@@ -297,11 +305,11 @@ def cnn_lstm_attention(
     (2,)
     """
     net = _attention_net(
-        "lstm", filters, hidden_sizes, attention_heads, mask_padding, dropout, lr, batch_size,
+        "lstm", filters, hidden_sizes, attention_heads, padding, dropout, lr, batch_size,
         max_epochs, patience, device, verbose, random_state,
     )  # fmt: skip
     return net_pipeline(
-        _log_mel_chain(sample_rate, duration, n_mels, on_error, n_jobs),
+        _log_mel_chain(sample_rate, duration, n_mels, padding, on_error, n_jobs),
         net,
         transforms=make_transforms("noise") if transforms is None else transforms,
         sample_rate=sample_rate,
@@ -319,7 +327,7 @@ def cnn_lstm_attention_augmented(
     hidden_sizes: Sequence[int] = (64,),
     attention_heads: int = 4,
     transforms: list[Any] | None = None,
-    mask_padding: bool = False,
+    padding: Literal["mean", "zeros", "masked"] = "mean",
     dropout: float = 0.2,
     lr: float = 0.001,
     batch_size: int = 64,
@@ -365,9 +373,10 @@ def cnn_lstm_attention_augmented(
         :class:`sersk.augmentation.WaveformAugmenter`. By default noise, in both stages; an empty
         list for no copies.
 
-    mask_padding : bool, default=False
-        Whether the net leaves out what follows the end of a clip. The source fills it with zeros,
-        which the net then takes for sound.
+    padding : {"mean", "zeros", "masked"}, default="mean"
+        What follows the end of a shorter clip for the net: the mean of each feature; the features
+        of silence, with zeros behind the waveform up to `duration`, as the source has it; or
+        nothing, as it is left out.
 
     dropout : float, default=0.2
         Share of the numbers behind each block and layer that is dropped in training, in [0, 1).
@@ -430,7 +439,11 @@ def cnn_lstm_attention_augmented(
 
     Left open by the source, and chosen here: what :func:`cnn_lstm_attention` chooses; 50 epochs of
     the first stage without early stopping, then 10 epochs with a learning rate of 0.0001, on the
-    clips, their noisy copies, and copies whose pitch and volume are changed.
+    clips, their noisy copies, and copies whose pitch and volume are changed. As nothing is stopped
+    early, the tenth that the source keeps for validation is trained on, too.
+
+    Ours as well: features are standardised by the training clips, gradients longer than 5 are
+    shortened, and clips end in means, not zeros, unless `padding` says so.
 
     Noise is listed under the source's preprocessing: as published, all clips get it, tested ones
     too. Here it is a second copy of the training clips, and test clips stay as they are.
@@ -447,12 +460,12 @@ def cnn_lstm_attention_augmented(
     from ..neural_network import FineTunedClassifier
 
     net = _attention_net(
-        "lstm", filters, hidden_sizes, attention_heads, mask_padding, dropout, lr, batch_size,
+        "lstm", filters, hidden_sizes, attention_heads, padding, dropout, lr, batch_size,
         max_epochs, None, device, verbose, random_state,
     )  # fmt: skip
     first = make_transforms("noise") if transforms is None else transforms
     inner = net_pipeline(
-        _log_mel_chain(sample_rate, duration, n_mels, on_error, n_jobs),
+        _log_mel_chain(sample_rate, duration, n_mels, padding, on_error, n_jobs),
         net,
         transforms=first,
         sample_rate=sample_rate,
@@ -482,12 +495,14 @@ def _log_mel_chain(
     sample_rate: int,
     duration: float | None,
     n_mels: int,
+    padding: str,
     on_error: Literal["raise", "nan"],
     n_jobs: int | None,
 ) -> list[tuple[str, Any]]:
     return [
         reader_step(sample_rate, duration, on_error, n_jobs),
         ("level", LevelNormalizer(method="peak")),
+        *padding_steps(padding, duration, sample_rate),
         (
             "log_mel",
             LogMelSpectrogram(sample_rate=sample_rate, n_mels=n_mels, deltas=2, n_jobs=n_jobs),
@@ -500,7 +515,7 @@ def _attention_net(
     filters: Sequence[int],
     hidden_sizes: Sequence[int],
     attention_heads: int,
-    mask_padding: bool,
+    padding: str,
     dropout: float,
     lr: float,
     batch_size: int,
@@ -521,7 +536,7 @@ def _attention_net(
         pooling="mean",
         hidden_units=(64,),
         dropout=dropout,
-        mask_padding=mask_padding,
+        mask_padding=padding == "masked",
         optimizer="adam",
         weight_decay=0.0,
         lr=lr,

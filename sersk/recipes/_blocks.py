@@ -11,7 +11,10 @@ from sklearn.pipeline import Pipeline as Chain
 
 from ..augmentation import WaveformAugmenter
 from ..feature_extraction import ClipStore, PerClip
-from ..preprocessing import AudioReader, DropUnreadable
+from ..preprocessing import AudioReader, DropUnreadable, PadOrTrim
+
+# What follows the end of a clip.
+_PADDINGS = ("mean", "zeros", "masked")
 
 
 def reader_step(
@@ -42,6 +45,42 @@ def reader_step(
         sample_rate=sample_rate, duration=duration, on_error=on_error, n_jobs=n_jobs
     )
     return "read", reader
+
+
+def padding_steps(
+    padding: str, duration: float | None, sample_rate: int
+) -> list[tuple[str, PadOrTrim]]:
+    """Make the step that appends silence to short clips, where that is wanted.
+
+    Parameters
+    ----------
+    padding : {"mean", "zeros", "masked"}
+        Only ``"zeros"`` is a matter of waveforms.
+    duration : float or None
+        Length in seconds that clips are brought to.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    steps : list of tuple of (str, PadOrTrim)
+        One, called ``pad``, or none.
+
+    Raises
+    ------
+    ValueError
+        If `padding` is nothing that is known, or zeros have no end.
+    """
+    if padding not in _PADDINGS:
+        raise ValueError(f"padding={padding!r}: choose one of {', '.join(map(repr, _PADDINGS))}.")
+    if padding != "zeros":
+        return []
+    if duration is None:
+        raise ValueError(
+            "padding='zeros' fills clips up to duration: give one, such as that of the longest "
+            "clip in seconds."
+        )
+    return [("pad", PadOrTrim(duration=duration, pad="zero", sample_rate=sample_rate))]
 
 
 def net_pipeline(

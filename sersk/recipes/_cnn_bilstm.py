@@ -10,7 +10,7 @@ from imblearn.pipeline import Pipeline
 
 from ..augmentation import make_transforms
 from ..feature_extraction import ClipStore, FrameFeatures
-from ._blocks import net_pipeline, reader_step
+from ._blocks import net_pipeline, padding_steps, reader_step
 
 
 def cnn_bilstm_182(
@@ -20,7 +20,7 @@ def cnn_bilstm_182(
     filters: Sequence[int] = (32, 64, 128),
     hidden_sizes: Sequence[int] = (256, 128),
     transforms: list[Any] | None = None,
-    mask_padding: bool = False,
+    padding: Literal["mean", "zeros", "masked"] = "mean",
     dropout: float = 0.2,
     lr: float = 5e-05,
     batch_size: int = 64,
@@ -59,9 +59,10 @@ def cnn_bilstm_182(
         :class:`sersk.augmentation.WaveformAugmenter`. By default noise, tempo and pitch; an empty
         list for no copies.
 
-    mask_padding : bool, default=False
-        Whether the net leaves out what follows the end of a clip. The source fills it with zeros,
-        which the net then takes for sound.
+    padding : {"mean", "zeros", "masked"}, default="mean"
+        What follows the end of a shorter clip for the net: the mean of each feature; the features
+        of silence, with zeros behind the waveform up to `duration`, as the source has it; or
+        nothing, as it is left out.
 
     dropout : float, default=0.2
         Share of the numbers behind each block and layer that is dropped in training, in [0, 1).
@@ -131,6 +132,9 @@ def cnn_bilstm_182(
     32, 64 and 128 filters of 3 x 3, pooling by two; dropout of 0.2; patience of 15 epochs; the
     learning rate halved on a plateau.
 
+    Ours as well: features are standardised by the training clips, gradients longer than 5 are
+    shortened, and clips end in means, not zeros, unless `padding` says so.
+
     Examples
     --------
     >>> from sersk.datasets import make_emotional_speech
@@ -144,6 +148,7 @@ def cnn_bilstm_182(
 
     chain = [
         reader_step(sample_rate, duration, on_error, n_jobs),
+        *padding_steps(padding, duration, sample_rate),
         ("frames", FrameFeatures(sample_rate=sample_rate, n_jobs=n_jobs)),
     ]
     net = CRNNClassifier(
@@ -155,7 +160,7 @@ def cnn_bilstm_182(
         pooling="last",
         hidden_units=(256,),
         lr_schedule="plateau",
-        mask_padding=mask_padding,
+        mask_padding=padding == "masked",
         optimizer="adam",
         weight_decay=0.0,
         dropout=dropout,

@@ -328,8 +328,8 @@ def _ensemble(
     """Make both; `min_clips` is None where speakers are not known."""
     from ..neural_network import CRNNClassifier
 
-    if n_nets < 1:
-        raise ValueError(f"n_nets={n_nets}: 1 or more are needed to vote with the SVM.")
+    if n_nets != int(n_nets) or n_nets < 1:
+        raise ValueError(f"n_nets={n_nets!r}: a whole number, 1 or more, votes with the SVM.")
     if not 0 < svm_share < 1:
         raise ValueError(f"svm_share={svm_share}: it is a share, between 0 and 1.")
     if transforms is None:

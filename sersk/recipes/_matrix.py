@@ -20,7 +20,7 @@ from ..datasets import concat_corpora
 from ..datasets._registry import CORPORA
 from ..model_selection import ProtocolSplit
 from ..model_selection._protocols import PROTOCOLS
-from ._prepare import AS_PUBLISHED, check_options, choose_clips
+from ._prepare import AS_PUBLISHED, check_options, choose_clips, refuse_chosen_copies
 from ._registry import make_recipe, recipe_info
 from ._results import options_json
 
@@ -210,7 +210,9 @@ class Matrix:
 
     def _count_folds(self, cell: Cell, known: dict[tuple[Any, ...], int]) -> int:
         info = recipe_info(cell.recipe)
-        make_recipe(cell.recipe, **decoded(cell.options))
+        options = decoded(cell.options)
+        refuse_chosen_copies(info, options, cell.protocol)
+        make_recipe(cell.recipe, **options)
         corpus = self.corpus_of(cell)
         rows, emotions = choose_clips(info, corpus, cell.protocol)
         if cell.protocol == AS_PUBLISHED:

@@ -8,14 +8,14 @@ from typing import Literal
 from imblearn.pipeline import Pipeline
 
 from ..feature_extraction import ClipStore, FrameFeatures, LogMelSpectrogram, MelSpectrogram
-from ._blocks import net_pipeline, reader_step
+from ._blocks import net_pipeline, padding_steps, reader_step
 
 
 def conv1d_time_domain(
     *,
     sample_rate: int = 16000,
     duration: float | None = None,
-    mask_padding: bool = False,
+    padding: Literal["mean", "zeros", "masked"] = "mean",
     dropout: float = 0.0,
     lr: float = 0.001,
     batch_size: int = 64,
@@ -41,9 +41,10 @@ def conv1d_time_domain(
         Longest part of a clip that is kept, in seconds; None for the length of the longest training
         clip.
 
-    mask_padding : bool, default=False
-        Whether the net leaves out what follows the end of a clip. The source fills it with zeros,
-        which the net then takes for sound.
+    padding : {"mean", "zeros", "masked"}, default="mean"
+        What follows the end of a shorter clip for the net: the mean of each feature; the features
+        of silence, with zeros behind the waveform up to `duration`, as the source has it; or
+        nothing, as it is left out.
 
     dropout : float, default=0.0
         Share of the numbers behind each block and layer that is dropped in training, in [0, 1).
@@ -102,6 +103,9 @@ def conv1d_time_domain(
     epochs of Adam with a learning rate of 0.001, batches of 64, none held out. Emotions are not
     balanced.
 
+    Ours as well: features are standardised by the training clips, gradients longer than 5 are
+    shortened, and clips end in means, not zeros, unless `padding` says so.
+
     Examples
     --------
     >>> from sersk.datasets import make_emotional_speech
@@ -115,6 +119,7 @@ def conv1d_time_domain(
 
     chain = [
         reader_step(sample_rate, duration, on_error, n_jobs),
+        *padding_steps(padding, duration, sample_rate),
         (
             "frames",
             FrameFeatures(features=("zcr", "rms"), sample_rate=sample_rate, n_jobs=n_jobs),
@@ -128,7 +133,7 @@ def conv1d_time_domain(
         pooling="flatten",
         hidden_units=(64, 32),
         batch_norm=False,
-        mask_padding=mask_padding,
+        mask_padding=padding == "masked",
         optimizer="adam",
         weight_decay=0.0,
         dropout=dropout,
@@ -157,7 +162,7 @@ def conv2d_mel(
     duration: float | None = None,
     n_mels: int = 128,
     log: bool = True,
-    mask_padding: bool = False,
+    padding: Literal["mean", "zeros", "masked"] = "mean",
     dropout: float = 0.0,
     lr: float = 0.001,
     batch_size: int = 64,
@@ -189,9 +194,10 @@ def conv2d_mel(
     log : bool, default=True
         Whether the bands are in decibels, instead of power.
 
-    mask_padding : bool, default=False
-        Whether the net leaves out what follows the end of a clip. The source fills it with zeros,
-        which the net then takes for sound.
+    padding : {"mean", "zeros", "masked"}, default="mean"
+        What follows the end of a shorter clip for the net: the mean of each feature; the features
+        of silence, with zeros behind the waveform up to `duration`, as the source has it; or
+        nothing, as it is left out.
 
     dropout : float, default=0.0
         Share of the numbers behind each block and layer that is dropped in training, in [0, 1).
@@ -250,6 +256,9 @@ def conv2d_mel(
     epochs of Adam with a learning rate of 0.001, batches of 64, none held out. Emotions are not
     balanced. The source says mel spectrogram, not whether in decibels: they are here.
 
+    Ours as well: features are standardised by the training clips, gradients longer than 5 are
+    shortened, and clips end in means, not zeros, unless `padding` says so.
+
     Examples
     --------
     >>> from sersk.datasets import make_emotional_speech
@@ -265,6 +274,7 @@ def conv2d_mel(
 
     chain = [
         reader_step(sample_rate, duration, on_error, n_jobs),
+        *padding_steps(padding, duration, sample_rate),
         ("mel", mel(sample_rate=sample_rate, n_mels=n_mels, n_jobs=n_jobs)),
     ]
     net = CNNClassifier(
@@ -275,7 +285,7 @@ def conv2d_mel(
         pooling="flatten",
         hidden_units=(128, 64),
         batch_norm=False,
-        mask_padding=mask_padding,
+        mask_padding=padding == "masked",
         optimizer="adam",
         weight_decay=0.0,
         dropout=dropout,

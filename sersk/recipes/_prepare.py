@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -254,14 +255,10 @@ def prepare_run(
     options = check_options(info, options)
     if not isinstance(corpus, Bunch):
         corpus = concat_corpora(list(corpus)) if len(corpus) != 1 else corpus[0]
+    refuse_chosen_copies(info, options, protocol)
     rows, emotions = choose_clips(info, corpus, protocol)
-    copied = info.split is not None and info.split.copies is not None and protocol == AS_PUBLISHED
-    if copied and "transforms" in options:
-        raise ValueError(
-            f"As published, {recipe} learns from copies that its source makes before the split; "
-            "transforms cannot be chosen there. Leave the option out, or take another protocol."
-        )
     # Copies that are made before the split are not made a second time.
+    copied = _copies_first(info, protocol)
     parameters = {**options, "transforms": []} if copied else options
     pipeline = make_recipe(recipe, random_state=seed, memory=memory, **parameters)
     frame = corpus.frame.iloc[rows].reset_index(drop=True)
@@ -271,7 +268,7 @@ def prepare_run(
     notes = []
     if protocol == AS_PUBLISHED:
         assert info.split is not None  # choose_clips has refused it
-        if info.split.copies is not None:
+        if copied:
             X, emotions, sources = _copy_before_split(pipeline, X, emotions, info.split, seed)
             rows, frame = rows[sources], frame.iloc[sources].reset_index(drop=True)
         train, test = train_test_split(
@@ -412,6 +409,34 @@ def check_options(info: RecipeInfo, options: Mapping[str, Any] | None) -> dict[s
     return options
 
 
+def _copies_first(info: RecipeInfo, protocol: str) -> bool:
+    return protocol == AS_PUBLISHED and info.split is not None and info.split.copies is not None
+
+
+def refuse_chosen_copies(info: RecipeInfo, options: Mapping[str, Any], protocol: str) -> None:
+    """See that copies are not chosen where the source makes them before the split.
+
+    Parameters
+    ----------
+    info : RecipeInfo
+        The recipe.
+    options : mapping of str to object
+        By name.
+    protocol : str
+        How clips will be split.
+
+    Raises
+    ------
+    ValueError
+        If they are.
+    """
+    if _copies_first(info, protocol) and "transforms" in options:
+        raise ValueError(
+            f"As published, {info.name} learns from copies that its source makes before the split; "
+            "transforms cannot be chosen there. Leave the option out, or take another protocol."
+        )
+
+
 def choose_clips(
     info: RecipeInfo, corpus: Bunch, protocol: str
 ) -> tuple[NDArray[np.intp], NDArray[Any]]:
@@ -454,7 +479,7 @@ def choose_clips(
     names = [info.emotions.get(str(emotion), str(emotion)) for emotion in emotions]
     rows = np.flatnonzero([name is not None for name in names])
     emotions = np.array([names[row] for row in rows], dtype=str)
-    if protocol == AS_PUBLISHED and info.classes:
+    if protocol == AS_PUBLISHED:
         _check_classes(info, emotions)
     return rows, emotions
 
@@ -494,6 +519,14 @@ def _check_loading(info: RecipeInfo, frame: pd.DataFrame) -> None:
 
 def _check_classes(info: RecipeInfo, emotions: NDArray[Any]) -> None:
     there = set(emotions)
+    rare = [name for name, count in Counter(emotions).items() if count < 2]
+    if rare:
+        raise ValueError(
+            f"{info.name} is split as published by clip, within each emotion: of {_listed(rare)} "
+            "there is one clip only."
+        )
+    if not info.classes:
+        return
     missing = [name for name in info.classes if name not in there]
     other = sorted(there - set(info.classes))
     if missing or other:

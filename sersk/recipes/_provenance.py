@@ -23,6 +23,8 @@ _PACKAGES = (
     "numpy", "scipy", "scikit-learn", "imbalanced-learn", "librosa", "soundfile", "soxr", "torch",
     "skorch",
 )  # fmt: skip
+# Of each file, so many bytes from its middle tell whether it is the same recording.
+_BYTES_SEEN = 4096
 # What tells a clip from others, and by whom it is: columns of a frame.
 _TOLD_APART_BY = ("start", "stop", "emotion", "speaker", "sentence", "corpus")
 
@@ -130,6 +132,9 @@ def relative_names(frame: pd.DataFrame) -> tuple[list[str], dict[str, str]]:
 def corpus_fingerprint(corpus: Bunch) -> str:
     """Sum up which clips a corpus holds, what they are called, and by whom they are.
 
+    Of a file counts, besides its name, what is cheap to see: its size and a piece of its middle.
+    Recordings that were denoised or repaired are others, under whatever name.
+
     Parameters
     ----------
     corpus : Bunch
@@ -144,6 +149,8 @@ def corpus_fingerprint(corpus: Bunch) -> str:
     digest = hashlib.blake2b(digest_size=8)
     if "path" in frame.columns:
         digest.update(repr(relative_names(frame)[0]).encode("utf-8", "surrogateescape"))
+        for path in frame["path"].unique():
+            digest.update(repr(_glimpse(path)).encode())
     else:
         waveforms = np.ascontiguousarray(corpus.data, dtype=np.float32)
         digest.update(repr(waveforms.shape).encode())
@@ -157,22 +164,38 @@ def corpus_fingerprint(corpus: Bunch) -> str:
     return f"{len(frame)}-{digest.hexdigest()}"
 
 
+def _glimpse(path: str) -> tuple[int, bytes] | None:
+    """Give the size of a file and a piece of its middle; None where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(0, (size - _BYTES_SEEN) // 2))
+            return size, file.read(_BYTES_SEEN)
+    except (OSError, ValueError):  # ValueError: no name that a file can have
+        return None
+
+
 def without_folders(text: str, folders: dict[str, str]) -> str:
     """Take the folders of corpora out of a message.
 
     Parameters
     ----------
     text : str
-        Error or warning.
+        Error, warning or path.
     folders : dict of str to str
         As `relative_names` gives them.
 
     Returns
     -------
     text : str
-        Files in it are named below these folders.
+        Files in it are named below these folders. Where there are several corpora, each name
+        begins with its own: two corpora may have files of the same name.
     """
-    for folder in {*folders.values(), os.path.expanduser("~")}:
+    names = {os.path.expanduser("~"): ""}
+    for corpus, folder in folders.items():
+        names[folder] = f"{corpus}/" if len(folders) > 1 else ""
+    # A folder within another one first: nothing of it would be left to be found.
+    for folder in sorted(names, key=len, reverse=True):
         if len(folder) > 1:
-            text = text.replace(folder + os.sep, "")
+            text = text.replace(folder + os.sep, names[folder])
     return text

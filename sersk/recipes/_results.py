@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ except ImportError:  # not on Windows
 
 # The order in which a line names the run that it belongs to.
 _KEY = ("recipe", "corpus", "fingerprint", "protocol", "seed", "n_splits", "options")
+# What else a line of a finished fold must say.
+_FACTS = (
+    "condition", "corpora", "n_folds", "n_rows", "n_leaked", "seconds", "warnings", "versions",
+    "machine", "command",
+)  # fmt: skip
 _DISK_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _BLOCK = 2**16
 
@@ -125,6 +131,9 @@ class ResultsFile:
         self.path = Path(path)
         self._forget()
 
+        # Folds are handed out in one thread while they come in in another.
+        self._reading = threading.Lock()
+
     def _forget(self) -> None:
         self.folds: dict[RunKey, dict[int, Bunch]] = {}
         self.errors: dict[RunKey, dict[int, str]] = {}
@@ -144,6 +153,11 @@ class ResultsFile:
         ValueError
             If a whole line is no result.
         """
+        with self._reading:
+            self._read_on()
+        return self
+
+    def _read_on(self) -> None:
         try:
             with self.path.open("rb") as file:
                 if os.fstat(file.fileno()).st_size < self._offset:
@@ -158,7 +172,6 @@ class ResultsFile:
                     self._offset += len(line)
         except FileNotFoundError:
             self._forget()
-        return self
 
     def _take(self, line: bytes, number: int) -> None:
         try:
@@ -172,7 +185,7 @@ class ResultsFile:
                 self.errors.get(key, {}).pop(fold, None)
             elif fold not in self.folds.get(key, {}):
                 self.errors.setdefault(key, {})[fold] = str(record["error"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"Line {number} of {str(self.path)!r} is no result ({type(error).__name__}: "
                 f"{error}). Remove that line: what it was about is computed again."
@@ -250,6 +263,9 @@ def _write(descriptor: int, line: bytes) -> None:
 
 def _unpack(record: dict[str, Any]) -> Bunch:
     """Turn a line into arrays, which need a tenth of the memory."""
+    missing = [name for name in _FACTS if name not in record]
+    if missing:
+        raise ValueError(f"nothing is said of {', '.join(missing)}")
     classes = np.array(record["classes"], dtype=str)
     fold = Bunch(**{name: value for name, value in record.items() if name not in _KEY})
     fold.test = np.array(record["rows"], dtype=np.intp)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from numbers import Integral
@@ -21,7 +22,9 @@ from .._utils._json import to_plain
 from .._utils._parallel import as_completed
 from .._utils._progress import track
 from .._utils._warnings import repeat_warnings
+from ..exceptions import SerskWarning
 from ..model_selection._evaluation import run_fold
+from ._claims import Claims
 from ._prepare import PreparedRun
 from ._provenance import command, machine, versions, without_folders
 from ._results import ResultsFile
@@ -62,7 +65,8 @@ def compute_run(
         What `prepare_run` made.
 
     path : path-like
-        File of results, JSON lines; made if it is not there. Several processes may append to it.
+        File of results, JSON lines; made if it is not there. Several processes may work on the same
+        run: folds that another one computes just now are left to it.
 
     n_jobs : int, default=None
         Number of folds that run at once, in processes. ``None`` means 1 unless in a
@@ -90,7 +94,8 @@ def compute_run(
     Warns
     -----
     SerskWarning
-        What the folds had to say, once a kind.
+        What the folds had to say, once a kind; and if finished folds of the run are of another
+        version of this package.
 
     Examples
     --------
@@ -136,8 +141,14 @@ def refuse_other_folds(run: PreparedRun, results: ResultsFile) -> None:
     ------
     ValueError
         If one was not, as after sentences were named otherwise, or with another scikit-learn.
+
+    Warns
+    -----
+    SerskWarning
+        If finished folds are of another version of this package.
     """
-    for number, fold in results.folds.get(run.key, {}).items():
+    there = results.folds.get(run.key, {})
+    for number, fold in there.items():
         same = fold.n_folds == len(run.folds)
         if not same or not np.array_equal(fold.test, run.rows[run.folds[number][1]]):
             raise ValueError(
@@ -145,6 +156,16 @@ def refuse_other_folds(run: PreparedRun, results: ResultsFile) -> None:
                 "does now: sentences or corpora of the clips, or scikit-learn, are others. Remove "
                 "its lines, or choose another file."
             )
+    own = versions()["sersk"]
+    others = sorted({fold.versions["sersk"] for fold in there.values()} - {own})
+    if others and len(there) < len(run.folds):
+        warnings.warn(
+            f"{len(there)} finished fold(s) of {run.key} are of sersk {', '.join(others)}, the "
+            f"others will be of {own}, and the two may differ. To have all of one, remove their "
+            "lines, or choose another file.",
+            SerskWarning,
+            stacklevel=3,
+        )
 
 
 def compute_folds(
@@ -172,19 +193,38 @@ def compute_folds(
     outcome : Bunch
         ``fold``, ``error`` (None where there is none), ``unreadable`` and ``warnings``.
     """
-    missing = [
-        number for number in range(len(run.folds)) if number not in results.folds.get(run.key, {})
-    ]
-    if not missing:
+    if not _missing(run, results):
         return
+    with Claims(results.path) as claims:
+        yield from _compute_claimed(run, results, claims, n_jobs, probabilities)
+
+
+def _missing(run: PreparedRun, results: ResultsFile) -> list[int]:
+    there = results.folds.get(run.key, {})
+    return [number for number in range(len(run.folds)) if number not in there]
+
+
+def _compute_claimed(
+    run: PreparedRun,
+    results: ResultsFile,
+    claims: Claims,
+    n_jobs: int | None,
+    probabilities: bool,
+) -> Iterator[Bunch]:
     common = _common_part(run)
     leaked = run.n_leaked
-    # Drawn as they are needed, while the list of what is missing gets shorter.
-    jobs = (
-        delayed(_run_or_tell)(number, run.estimator, run.X, run.y, *run.folds[number], run.who)
-        for number in tuple(missing)
-    )
-    done = as_completed(jobs, 1 if trains_net(run.estimator) else n_jobs)
+    settled = set()
+
+    def jobs() -> Iterator[Any]:
+        """Hand out, as workers get free, what no other process has computed or computes."""
+        for number in _missing(run, results):
+            # Claimed first, looked for second: a claim ends after its line is written.
+            if claims.take(run.key, number) and number in _missing(run, results.refresh()):
+                yield delayed(_run_or_tell)(
+                    number, run.estimator, run.X, run.y, *run.folds[number], run.who
+                )
+
+    done = as_completed(jobs(), 1 if trains_net(run.estimator) else n_jobs)
     failed_here = None
     try:
         for outcome in done:
@@ -192,16 +232,19 @@ def compute_folds(
             if outcome.error is None:
                 line["n_leaked"] = leaked[outcome.fold]
             results.append(line)
-            missing.remove(outcome.fold)
+            settled.add(outcome.fold)
             yield outcome
     except (OSError, KeyboardInterrupt, GeneratorExit):
         raise
     except Exception as error:  # noqa: BLE001 - a worker that the system killed, for one
         failed_here = f"{type(error).__name__}: {error}"
-    for number in missing if failed_here is not None else ():
-        lost = Bunch(fold=number, error=failed_here, warnings=[], unreadable={}, seconds=0.0)
-        results.append({**common, **_line(run, lost, probabilities)})
-        yield lost
+    if failed_here is None:
+        return
+    for number in _missing(run, results.refresh()):
+        if number not in settled and claims.take(run.key, number):
+            lost = Bunch(fold=number, error=failed_here, warnings=[], unreadable={}, seconds=0.0)
+            results.append({**common, **_line(run, lost, probabilities)})
+            yield lost
 
 
 def trains_net(estimator: BaseEstimator) -> bool:

@@ -67,7 +67,9 @@ def load_runs(
             Tested rows of which a copy was trained on.
         ``warnings`` : list of str
             What the folds had to say.
-        ``versions``, ``machine``, ``command``
+        ``versions``, ``machine``
+            By what is told; where folds were computed with several, all of them.
+        ``command``
             Of the last fold.
 
     Raises
@@ -305,9 +307,22 @@ def _facts(key: RunKey, folds: Sequence[Bunch]) -> dict[str, Any]:
         "published": _published(key.recipe, last.corpora),
         "n_leaked": sum(fold.n_leaked for fold in folds),
         "warnings": list(dict.fromkeys(text for fold in folds for text in fold.warnings)),
-        "versions": last.versions,
-        "machine": last.machine,
+        "versions": _told_by_all(fold.versions for fold in folds),
+        "machine": _told_by_all(fold.machine for fold in folds),
         "command": last.command,
+    }
+
+
+def _told_by_all(facts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Put together what folds say; where they differ, all of it stands there, with commas."""
+    values: dict[str, list[Any]] = {}
+    for fact in facts:
+        for name, value in fact.items():
+            if value not in values.setdefault(name, []):
+                values[name].append(value)
+    return {
+        name: told[0] if len(told) == 1 else ", ".join(map(str, told))
+        for name, told in values.items()
     }
 
 

@@ -53,6 +53,16 @@ def test_points_intervals_and_published_figures(table):
     assert display.figure_.get_suptitle() == "Everything"
 
 
+def test_runs_with_other_folds_have_rows_of_their_own(table):
+    twins = pd.concat([table, table.iloc[[0]]], ignore_index=True)
+    twins["n_splits"] = [5, 1, 5, 5, 5, 3]
+    display = BenchmarkDisplay(twins).plot()
+    labels = [label.get_text() for label in display.axes_[0].get_yticklabels()]
+    assert labels == [
+        "net, 5 folds\ncremad", "net\ncremad", "svm (C=1.0)\nravdess", "net, 3 folds\ncremad",
+    ]  # fmt: skip
+
+
 def test_colours(table):
     display = BenchmarkDisplay(table).plot(colors={"speaker": "black", "invented": "pink"})
     assert [line.get_color() for line in display.points_][2:] == ["black", "pink", "black"]

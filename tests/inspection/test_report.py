@@ -414,6 +414,18 @@ def test_runs_with_other_options_are_other_systems(tmp_path):
     assert "svm, speaker split, C=1" in page.find("details", data_run="run-2")[0].text
 
 
+def test_a_report_that_is_written_again_leaves_no_old_pictures(tmp_path):
+    runs = [make_run(seed, seed=0, recipe=name) for seed, name in enumerate(("svm", "net"))]
+    write(tmp_path, runs, corpora={"mine": make_corpus()})
+    folder = tmp_path / "report_files"
+    first = set(os.listdir(folder))
+    (folder / "01-my-own-notes.png").write_bytes(b"")
+    _, document = write(tmp_path, runs[:1])
+    (result,) = document["results"]
+    assert set(os.listdir(folder)) == {*result["figures"], "01-my-own-notes.png"}
+    assert set(result["figures"]) < first
+
+
 @pytest.mark.parametrize(("name", "values"), [("n_splits", (3, 5)), ("fingerprint", ("a", "b"))])
 def test_runs_on_other_folds_are_no_twins(tmp_path, name, values):
     # A file of results may hold the same system with other folds, or on another state of a corpus.

@@ -105,6 +105,16 @@ def test_what_does_not_go_together_is_found_first(read, recipe, corpus, protocol
         matrix.check()
 
 
+def test_copies_that_cannot_be_chosen_are_found_first(read):
+    matrix = read(
+        CORPORA
+        + RUN.replace("studio", "both").replace("speaker", "as-published")
+        + "options = { transforms = [] }\n"
+    )
+    with pytest.raises(ValueError, match="transforms cannot be chosen there"):
+        matrix.check()
+
+
 def test_order_is_priority_then_seeds_then_what_is_quick(read):
     text = (
         CORPORA

@@ -139,6 +139,9 @@ def test_what_does_not_go_together(monkeypatch, studio, street):
     refuse("plain values only", "toy", studio, options={"strength": np.zeros(1)})
     refuse("transforms cannot be chosen there", "toy", [studio, street], **published,
            options={"transforms": []})  # fmt: skip
+    spared = ~studio.frame["emotion"].duplicated() | (studio.frame["emotion"] != "anger")
+    rare = make_corpus_bunch(studio.frame[spared].reset_index(drop=True), descr="")
+    refuse("of anger there is one clip only", "toy_classical", rare, **published)
     change(monkeypatch, "toy_classical", loading={"take": "all"})
     refuse("Load the corpus with take='all'", "toy_classical", but_for(studio, take="first"),
            **published)  # fmt: skip

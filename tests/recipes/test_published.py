@@ -60,6 +60,41 @@ def test_is_flat_and_runs_and_repeats_itself(name, written_corpus):
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
+def test_what_follows_the_end_of_a_clip(name):
+    def features(padding, clip):
+        pipeline = make_recipe(name, padding=padding, duration=1.0)
+        inner = pipeline.named_steps.get("features") or pipeline[-1].estimator["features"]
+        return inner.fit_transform(clip)
+
+    rate = make_recipe(name)[0].get_params().get("sample_rate") or 16000
+    clip = np.random.default_rng(0).normal(0, 0.1, (1, rate))
+    short = clip[:, : rate // 2]
+    silent = np.where(np.arange(rate) < rate // 2, clip, 0.0)
+    # Masked and mean are a matter of the net; zeros are heard.
+    assert_array_equal(features("mean", short), features("masked", short))
+    with_zeros = features("zeros", short)
+    assert not np.isnan(with_zeros).any()
+    assert np.isnan(features("mean", short)).any()
+    if "four" not in name and "chroma" not in name and "improved" not in name:
+        np.testing.assert_allclose(with_zeros, features("mean", silent), rtol=1e-4, atol=1e-4)
+    nets = {
+        padding: make_recipe(name, padding=padding, duration=1.0) for padding in ("mean", "masked")
+    }
+    masks = {
+        padding: next(v for k, v in net.get_params().items() if k.endswith("net__mask_padding"))
+        for padding, net in nets.items()
+    }
+    assert masks == {"mean": False, "masked": True}
+    with pytest.raises(ValueError, match="padding='zero': choose one of 'mean', 'zeros'"):
+        make_recipe(name, padding="zero")
+
+
+def test_zeros_need_an_end():
+    with pytest.raises(ValueError, match="padding='zeros' fills clips up to duration: give one"):
+        make_recipe("conv2d_mel", padding="zeros")
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_what_is_known_of_the_source(name):
     info = recipe_info(name)
     assert info.name == name

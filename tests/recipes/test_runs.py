@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -13,11 +14,20 @@ import textwrap
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from pandas.testing import assert_frame_equal
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
+import sersk
+from sersk.datasets import load_csv
 from sersk.datasets._base import make_corpus_bunch
-from sersk.exceptions import ClipCutWarning, CorpusWarning, LeakageWarning, UnreadableAudioWarning
+from sersk.exceptions import (
+    ClipCutWarning,
+    CorpusWarning,
+    LeakageWarning,
+    SerskWarning,
+    UnreadableAudioWarning,
+)
 from sersk.metrics import speaker_bootstrap
 from sersk.model_selection import evaluate_protocol
 from sersk.recipes import (
@@ -29,6 +39,7 @@ from sersk.recipes import (
     prepare_run,
     svm_functionals,
 )
+from sersk.recipes._provenance import without_folders
 from sersk.recipes._results import ResultsFile, RunKey
 
 
@@ -137,6 +148,38 @@ def test_other_sentences_make_another_run(studio, tmp_path, toys):
     assert len(path.read_text().splitlines()) == len(run.folds) + len(renamed.folds)
 
 
+def test_other_sound_under_the_same_names_makes_another_run(two_folders, tmp_path, toys):
+    """Denoised or repaired recordings, as long as the old ones, are others; moved ones are not."""
+    copies = [shutil.copytree(two_folders / "studio", tmp_path / name) for name in "abc"]
+    for file in copies[1].glob("*.wav"):
+        data, rate = soundfile.read(file)
+        soundfile.write(file, np.random.default_rng(0).normal(0, 0.1, len(data)), rate)
+    next(copies[2].glob("*.wav")).write_bytes(b"")
+    studio, moved, noise, broken = (
+        prepare_run("toy", load_csv(folder / "corpus.csv", name="studio")).key
+        for folder in (two_folders / "studio", *copies)
+    )
+    assert studio == moved
+    assert len({studio, noise, broken}) == 3
+
+
+def test_folds_of_another_version_are_told(three_lines, studio, tmp_path, toys):
+    lines = [json.loads(line) for line in three_lines.read_text().splitlines()]
+    lines[0]["versions"] = {**lines[0]["versions"], "sersk": "0.0.1", "torch": "1.0"}
+    lines[0]["machine"] = {**lines[0]["machine"], "processor": "abacus"}
+    three_lines.write_text("".join(json.dumps(line) + "\n" for line in lines[:2]))
+    run = prepare_run("toy", studio, n_splits=3)
+    with pytest.warns(SerskWarning, match=r"2 finished fold\(s\) of toy .* are of sersk 0\.0\.1, "):
+        compute_run(run, three_lines)
+    (found,) = load_runs(three_lines)
+    assert found.versions["sersk"] == f"0.0.1, {sersk.__version__}"
+    assert found.versions["torch"].startswith("1.0, 2.")
+    assert found.versions["numpy"] == np.__version__
+    assert found.machine["processor"].startswith("abacus, ")
+    assert isinstance(found.machine["threads"], int)
+    compute_run(run, three_lines)  # whole: nothing to say
+
+
 @pytest.fixture
 def three_lines(studio, tmp_path, toys):
     path = tmp_path / "results.jsonl"
@@ -180,6 +223,15 @@ def test_a_damaged_line_is_named(three_lines):
     for _ in range(2):  # not passed over the second time
         with pytest.raises(ValueError, match="Line 2 of"):
             results.refresh()
+    for name, value in (("true", 99), ("condition", None)):
+        record = json.loads(lines[1])
+        if value is None:
+            del record[name]
+        else:
+            record[name][0] = value
+        three_lines.write_text(lines[0] + json.dumps(record) + "\n")
+        with pytest.raises(ValueError, match=rf"Line 2 of .*({name}|out of bounds)"):
+            load_runs(three_lines)
     short = json.loads(lines[1])
     short["rows"] = short["rows"][1:]
     three_lines.write_text(lines[0] + json.dumps(short) + "\n")
@@ -323,6 +375,30 @@ def test_unreadable_files_are_told_without_their_folder(studio, tmp_path):
     assert list(found.unreadable) == ["gone.wav"]
     assert folder not in (tmp_path / "results.jsonl").read_text()
     assert any("gone.wav" in text for text in found.warnings)
+
+
+def test_files_of_two_corpora_may_have_one_name(studio, street, tmp_path):
+    frames = []
+    for corpus in (studio, street):
+        frame = corpus.frame.copy()
+        frame.loc[3, "path"] = os.path.join(os.path.dirname(frame["path"][0]), "gone.wav")
+        frames.append(frame)
+    both = make_corpus_bunch(pd.concat(frames, ignore_index=True), descr="")
+    run = prepare_run("svm_functionals", both, n_splits=2)
+    with pytest.warns(ClipCutWarning), pytest.warns(UnreadableAudioWarning, match="2 file"):
+        compute_run(run, tmp_path / "results.jsonl")
+    (found,) = load_runs(tmp_path / "results.jsonl")
+    assert sorted(found.unreadable) == ["street/gone.wav", "studio/gone.wav"]
+
+
+@pytest.mark.parametrize("home", ["/home/u", "/home/u/corpora/ravdess", "/elsewhere"])
+def test_names_do_not_depend_on_where_the_home_is(home, monkeypatch):
+    monkeypatch.setenv("HOME", home)
+    folders = {"ravdess": "/home/u/corpora/ravdess", "tess": "/home/u/corpora/ravdess/more/tess"}
+    said = "/home/u/corpora/ravdess/a.wav and /home/u/corpora/ravdess/more/tess/a.wav"
+    assert without_folders(said, folders) == "ravdess/a.wav and tess/a.wav"
+    (only, _) = said.split(" and ")
+    assert without_folders(only, {"ravdess": folders["ravdess"]}) == "a.wav"
 
 
 def test_rows_of_a_published_split_are_those_of_the_corpus(studio, street, tmp_path, toys):
