@@ -11,35 +11,41 @@ What has not been run yet is a dash.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from _tools import RESULTS, machine
+from _tools import RESULTS
 
-from sersk.recipes import list_recipes, recipe_info
+from sersk.recipes import benchmark_table, list_recipes, load_runs, recipe_info
 
 AS_PUBLISHED, STRANGERS = "as-published", "speaker"
 METRICS = {"accuracy": "accuracy", "f1_macro": "macro F1", "balanced_accuracy": "UAR"}
 
 
-def main(folders: Iterable[str]) -> None:
-    tables = [pd.read_csv(Path(folder) / "table.csv").fillna({"options": ""}) for folder in folders]
-    systems, changed, calm = tables
+def main(folders: Sequence[str]) -> None:
+    runs = [load_runs(Path(folder) / "results.jsonl") for folder in folders]
+    # With intervals; speakers are known where the corpora are.
+    systems = pd.read_csv(Path(folders[0]) / "table.csv").fillna({"options": ""})
+    # What was changed was run with one seed: it is compared with that one.
+    first, changed, calm = (
+        benchmark_table([run for run in some if run.seed == 0]) for some in runs
+    )
     published = [name for name in list_recipes() if recipe_info(name).published]
     lines = [
         "# The systems",
         "",
         __doc__.split("\n\n")[1],
         "",
-        f"On {machine()}, one core a run, on a machine that was shared. Minutes are those of the "
-        "clock; one run was paused.",
+        f"Computed on {_machines([run for some in runs for run in some])}, one core a run, on a "
+        "machine that was shared. Minutes are those of the clock; one run was paused.",
     ]
     lines += ["", *_published(systems, published)]
     lines += ["", *_own(systems, [name for name in list_recipes() if name not in published])]
-    lines += ["", *_changed(systems, changed)]
-    lines += ["", *_calm(systems, calm)]
+    lines += ["", *_other_protocols(systems)]
+    lines += ["", *_changed(first, changed)]
+    lines += ["", *_calm(first, calm)]
     (RESULTS / "systems.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
     print(*lines, sep="\n")
 
@@ -98,19 +104,20 @@ def _own(systems: pd.DataFrame, names: list[str]) -> list[str]:
             if name in set(strangers["recipe"])
         ]
         lines += ["", f"With {condition}:", "", *_table("system", *corpora, rows=rows)]
-    rest = found[~found["protocol"].isin([STRANGERS, AS_PUBLISHED])]
-    if len(rest):
-        rows = [
-            [f"`{row.recipe}`", row.corpus, row.protocol, _with_interval(row._asdict())]
-            for row in rest.itertuples()
-        ]
-        lines += [
-            "",
-            "Other protocols:",
-            "",
-            *_table("system", "corpus", "split", "UAR", rows=rows),
-        ]
     return lines
+
+
+def _other_protocols(systems: pd.DataFrame) -> list[str]:
+    rest = systems[~systems["protocol"].isin([STRANGERS, AS_PUBLISHED])]
+    rows = [
+        [f"`{row['recipe']}`", row["corpus"], row["protocol"], _with_interval(row)]
+        for row in rest.to_dict("records")
+    ]
+    return [
+        "## Other protocols",
+        "",
+        *(_table("system", "corpus", "split", "UAR", rows=rows) if rows else ["Not run yet."]),
+    ]
 
 
 def _changed(systems: pd.DataFrame, changed: pd.DataFrame) -> list[str]:
@@ -159,6 +166,11 @@ def _calm(systems: pd.DataFrame, calm: pd.DataFrame) -> list[str]:
         "",
         *_table("system", "score", "calm counted as neutral", "calm left out", rows=rows),
     ]
+
+
+def _machines(runs: Iterable[Any]) -> str:
+    told = [f"{run.machine['threads']} cores ({run.machine['processor']})" for run in runs]
+    return "; ".join(dict.fromkeys(told))
 
 
 def _only(rows: pd.DataFrame) -> dict[str, Any] | None:
