@@ -78,7 +78,8 @@ def command(arguments: Sequence[str] | None = None) -> str:
     Returns
     -------
     command : str
-        Absolute paths are reduced to their last part: they are nobody else's.
+        Paths that do not lie below the working directory are reduced to their last part: they are
+        nobody else's.
     """
     given = sys.argv if arguments is None else arguments
     parts = []
@@ -94,7 +95,8 @@ def command(arguments: Sequence[str] | None = None) -> str:
 
 
 def _without_folder(argument: str) -> str:
-    return os.path.basename(argument.rstrip(os.sep)) if os.path.isabs(argument) else argument
+    elsewhere = os.path.isabs(argument) or os.pardir in Path(argument).parts
+    return os.path.basename(argument.rstrip(os.sep)) if elsewhere else argument
 
 
 def relative_names(frame: pd.DataFrame) -> tuple[list[str], dict[str, str]]:

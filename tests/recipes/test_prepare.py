@@ -181,6 +181,9 @@ def test_fingerprint_of_waveforms(small_corpus):
 
 
 def test_commands_name_no_folders():
+    assert command(["sersk", "benchmark", "m/m.toml", "--out", "../../me/out"]) == (
+        "sersk benchmark m/m.toml --out out"
+    )
     assert command(["/opt/bin/sersk", "benchmark", "/home/me/m.toml", "--out=/home/me/out"]) == (
         "sersk benchmark m.toml --out=out"
     )
