@@ -95,7 +95,7 @@ def _own(systems: pd.DataFrame, names: list[str]) -> list[str]:
             [
                 f"`{name}`",
                 *(
-                    _with_interval(_only(mine[mine["corpus"] == corpus]))
+                    _with_options(_only(mine[mine["corpus"] == corpus]))
                     for corpus in corpora
                     for mine in [strangers[strangers["recipe"] == name]]
                 ),
@@ -188,6 +188,10 @@ def _with_interval(row: dict[str, Any] | None) -> str:
     if pd.isna(row["low"]):
         return uar
     return f"{uar} ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
+
+
+def _with_options(row: dict[str, Any] | None) -> str:
+    return _with_interval(row) + (f"; {row['options']}" if row and row["options"] else "")
 
 
 def _seeds(*rows: dict[str, Any] | None) -> str:

@@ -1,4 +1,5 @@
 from ._chroma import Chroma, Tonnetz
+from ._clip_normalizer import ClipNormalizer
 from ._clip_store import ClipStore
 from ._fill_padding import FillPadding
 from ._frame_features import FrameFeatures
@@ -18,6 +19,7 @@ from ._waveform_frames import RMSEnergy, ZeroCrossingRate
 __all__ = [
     "MFCC",
     "Chroma",
+    "ClipNormalizer",
     "ClipStore",
     "FillPadding",
     "FrameFeatures",

@@ -16,10 +16,10 @@ _SERSK = {
         "SpecAugment", "TimeShift", "TimeStretch", "WaveformAugmenter",
     ),
     "feature_extraction": (
-        "Chroma", "FillPadding", "FrameFeatures", "Functionals", "LogMelSpectrogram", "MFCC",
-        "MelSpectrogram", "OpenSMILE", "PerClip", "Pitch", "RMSEnergy", "RecordingStatistics",
-        "SpeakerNormalizer", "SpectralShape", "TimeDomainStats", "Tonnetz", "VoiceQuality",
-        "ZeroCrossingRate",
+        "Chroma", "ClipNormalizer", "FillPadding", "FrameFeatures", "Functionals",
+        "LogMelSpectrogram", "MFCC", "MelSpectrogram", "OpenSMILE", "PerClip", "Pitch", "RMSEnergy",
+        "RecordingStatistics", "SpeakerNormalizer", "SpectralShape", "TimeDomainStats", "Tonnetz",
+        "VoiceQuality", "ZeroCrossingRate",
     ),
     "model_selection": ("ProtocolSplit", "ValidationHoldout"),
     "neural_network": (
