@@ -702,7 +702,7 @@ def interrupt(*arguments):
 
 @pytest.mark.skipif(os.name != "posix", reason="forks, and sends POSIX signals")
 def test_kill_at_any_moment(table, tmp_path, rng):
-    """Thirty kills while results are written: what is served afterwards is right."""
+    """Killed while results are written: what is served afterwards is right."""
     chain = make_pipeline(AudioReader(duration=1.0), RMSEnergy(), Functionals())
     expected = chain.fit_transform(table)
     context = get_context("fork")
@@ -717,20 +717,21 @@ def test_kill_at_any_moment(table, tmp_path, rng):
     whole.join()
     assert whole.exitcode == 0
     duration = time.perf_counter() - started
-    killed, partial = 0, 0
-    for _ in range(30):
+    killed, partial, tries = 0, 0, 0
+    while killed < 15 or not partial:
+        tries += 1
+        assert tries < 150
         if len(ClipStore(tmp_path)) == len(table):
             ClipStore(tmp_path).clear()
         process = context.Process(target=work)
         process.start()
-        time.sleep(rng.uniform(0, 1.2 * duration))
+        # It may be done before: machines are not as fast all the time.
+        process.join(rng.uniform(0, 1.2 * duration))
         process.kill()
         process.join()
         killed += process.exitcode == -signal.SIGKILL
         partial += 0 < len(ClipStore(tmp_path)) < len(table)
         assert_array_equal(PerClip(chain, memory=tmp_path).fit_transform(table)[:3], expected[:3])
-    assert killed >= 10
-    assert partial >= 1
     assert_array_equal(PerClip(chain, memory=tmp_path).fit_transform(table), expected)
 
 
