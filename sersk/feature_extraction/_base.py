@@ -11,12 +11,13 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import Tags, gen_batches
+from sklearn.utils import gen_batches
 from sklearn.utils.validation import validate_data
 
 from .._utils._array_output import ArrayOutputMixin
 from .._utils._compile import kernels_work, numba_usable, require_numba
 from .._utils._lengths import valid_lengths
+from .._utils._stateless import StatelessMixin
 from .._utils._threads import map_in_threads
 from ._extraction import ClipExtractor, feature_names, make_extractor
 from ._settings import FFT_LENGTHS, FrameSettings
@@ -25,7 +26,7 @@ from ._settings import FFT_LENGTHS, FrameSettings
 _CLIPS_A_TASK = 8
 
 
-class FrameTransformer(ArrayOutputMixin, BaseEstimator, ABC):
+class FrameTransformer(StatelessMixin, ArrayOutputMixin, BaseEstimator, ABC):
     """Base of the transformers from waveforms to frames.
 
     A subclass says which features it wants and with which settings; checks what does not go
@@ -185,15 +186,6 @@ class FrameTransformer(ArrayOutputMixin, BaseEstimator, ABC):
             device=self.device,
             exact=self.fft_precision == "exact",
         )
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
 
 def choose_backend(backend: str, features: tuple[str, ...], settings: FrameSettings) -> str:

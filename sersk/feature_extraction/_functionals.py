@@ -11,13 +11,14 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import Tags, gen_batches
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from .._utils._compile import numba_usable, require_numba
 from .._utils._lengths import valid_lengths
+from .._utils._stateless import StatelessMixin
 from .._utils._threads import map_in_threads
 
 # Clips whose frames are held in double precision at once.
@@ -127,7 +128,7 @@ DEFAULT_STATISTICS = (
 )
 
 
-class Functionals(TransformerMixin, BaseEstimator):
+class Functionals(StatelessMixin, BaseEstimator):
     r"""Statistics of each feature over time: one vector a clip, whatever its length.
 
     Padding is skipped: the vector of a clip does not depend on how long the others are.
@@ -360,15 +361,6 @@ class Functionals(TransformerMixin, BaseEstimator):
         if self.backend == "numba":
             require_numba()
         return numba_usable()
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
 
 def _as_series(X: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -8,14 +8,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from .._utils._array_output import ArrayOutputMixin
 from .._utils._lengths import valid_lengths
+from .._utils._stateless import StatelessMixin
 
 
-class SameShapeTransformer(ArrayOutputMixin, BaseEstimator):
+class SameShapeTransformer(StatelessMixin, ArrayOutputMixin, BaseEstimator):
     """Base of transformers of waveforms, frames and images that learn nothing and keep shapes."""
 
     @abstractmethod
@@ -97,14 +97,3 @@ class SameShapeTransformer(ArrayOutputMixin, BaseEstimator):
             allow_nd=True,
         )
         return padded, valid_lengths(padded)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        # NaN is padding after the end of a clip, not a missing value anywhere: ``allow_nan`` stays
-        # off.
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

@@ -7,13 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils import Tags
+from sklearn.base import BaseEstimator, _fit_context
 
 from .._utils._lengths import check_waveforms
+from .._utils._stateless import StatelessMixin
 
 
-class VectorTransformer(TransformerMixin, BaseEstimator, ABC):
+class VectorTransformer(StatelessMixin, BaseEstimator, ABC):
     """Base of the transformers from waveforms to vectors.
 
     A subclass checks its parameters in `_check_parameters`, names its features in
@@ -104,12 +104,3 @@ class VectorTransformer(TransformerMixin, BaseEstimator, ABC):
     @abstractmethod
     def _extract(self, samples: NDArray[np.float64]) -> NDArray[Any]:
         """Compute one clip of at least one sample, without padding: (n_features,)."""
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

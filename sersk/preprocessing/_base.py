@@ -8,14 +8,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils._array_output import ArrayOutputMixin
 from .._utils._lengths import check_waveforms
+from .._utils._stateless import StatelessMixin
 
 
-class WaveformTransformer(ArrayOutputMixin, BaseEstimator, ABC):
+class WaveformTransformer(StatelessMixin, ArrayOutputMixin, BaseEstimator, ABC):
     """Base of the transformers from waveforms to waveforms.
 
     A subclass cleans one clip in `_clean` and checks what does not go together in
@@ -109,17 +109,6 @@ class WaveformTransformer(ArrayOutputMixin, BaseEstimator, ABC):
     @abstractmethod
     def _clean(self, samples: NDArray[np.float64], width: int) -> NDArray[np.float64]:
         """Clean one clip of at least one sample, without padding: at most `width` samples."""
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        # NaN is padding after the end of a clip, not a missing value anywhere: ``allow_nan`` stays
-        # off.
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
 
 def sample_names(n_samples: int) -> NDArray[np.object_]:
