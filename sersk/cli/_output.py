@@ -184,7 +184,7 @@ def _draw_confusion_matrices(results: list[Bunch], title: str) -> Figure:
         plot_confusion(axes, result.confusion)
         uar = 100 * result.scores.loc["balanced_accuracy", "score"]
         axes.set_title(f"{result.protocol} split: UAR {uar:.1f} %")
-    figure.suptitle(f"{title} (percent of each true emotion)")
+    figure.suptitle(title)
     return figure
 
 

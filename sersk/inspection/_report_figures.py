@@ -163,10 +163,16 @@ def plot_confusion(ax: Axes, confusion: pd.DataFrame) -> None:
     from sklearn.metrics import ConfusionMatrixDisplay
 
     percent = to_percent(confusion)
-    ConfusionMatrixDisplay(percent.to_numpy(), display_labels=list(map(str, percent.index))).plot(
+    display = ConfusionMatrixDisplay(
+        percent.to_numpy(), display_labels=list(map(str, percent.index))
+    ).plot(
         ax=ax, cmap="Blues", values_format=".0f", colorbar=False, xticks_rotation=45,
         im_kw={"vmin": 0, "vmax": 100},
     )  # fmt: skip
+    # The display chooses white or dark by the largest cell, which may be a light one here.
+    dark, light = display.im_.cmap(1.0), display.im_.cmap(0.0)
+    for number, share in zip(display.text_.flat, percent.to_numpy().flat, strict=True):
+        number.set_color(light if share > 50 else dark)
     ax.set(xlabel="Predicted", ylabel="True (percent of each)")
 
 

@@ -15,12 +15,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils import Bunch
 
 from sersk.inspection import write_report
 from sersk.inspection._report import PROTOCOL_NOTES
+from sersk.inspection._report_figures import plot_confusion
 from sersk.inspection._report_groups import score_subgroups
 from sersk.metrics import (
     calibration_error,
@@ -696,3 +699,20 @@ def test_no_network_is_asked(tmp_path, monkeypatch):
 
     monkeypatch.setattr(socket, "socket", refuse)
     write(tmp_path, [make_run()])
+
+
+@pytest.mark.parametrize(
+    ("counts", "on_dark"),
+    [
+        ([[40, 60], [45, 55]], {"60", "55"}),
+        ([[90, 10], [30, 70]], {"90", "70"}),
+        ([[40, 31, 29], [30, 32, 38], [34, 33, 33]], set()),
+    ],
+)
+def test_numbers_of_a_confusion_matrix_are_legible(counts, on_dark):
+    ax = Figure().subplots()
+    plot_confusion(ax, pd.DataFrame(counts))
+    white = {text.get_text() for text in ax.texts if sum(to_rgb(text.get_color())) > 2.5}
+    dark = {text.get_text() for text in ax.texts if sum(to_rgb(text.get_color())) < 1.5}
+    assert white == on_dark
+    assert white | dark == {str(count) for row in counts for count in row}
