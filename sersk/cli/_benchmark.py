@@ -210,13 +210,14 @@ class _Plan:
             table.add_column(heading, overflow="fold")
         for heading in ("seeds", "folds", "there", "time left"):
             table.add_column(heading, justify="right", no_wrap=True)
-        rows: dict[tuple[str, ...], list[Cell]] = {}
+        rows: dict[tuple[str, str, str, str, int], list[Cell]] = {}
         for cell in self.matrix.cells:
-            rows.setdefault(
-                (cell.recipe, options_text(cell.options), self.matrix.name_of(cell), cell.protocol),
-                [],
-            ).append(cell)
-        for (recipe, options, corpus, protocol), cells in rows.items():
+            row = (
+                cell.recipe, options_text(cell.options), self.matrix.name_of(cell), cell.protocol,
+                cell.n_splits,
+            )  # fmt: skip
+            rows.setdefault(row, []).append(cell)
+        for (recipe, options, corpus, protocol, _), cells in rows.items():
             known, n_unknown = _estimate.total(self.seconds.get(cell) for cell in cells)
             n_left = sum(map(self.n_left, cells))
             left = "-" if not n_left else "?" if n_unknown else _estimate.say_duration(known)

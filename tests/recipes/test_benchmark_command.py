@@ -163,6 +163,19 @@ def test_dry_run_computes_nothing(place, toys, capsys):
 
 
 @pytest.mark.usefixtures("toys")
+def test_other_folds_are_another_row_of_the_plan(place, capsys):
+    other_folds = MATRIX[MATRIX.index("[[runs]]") :] + "n_splits = 4\n"
+    (place / "matrix.toml").write_text(MATRIX + other_folds)
+    status, captured = run(capsys, *BENCHMARK, "--out", "out", "--dry-run")
+    assert status == 0
+    rows = [line.split() for line in captured.out.splitlines() if line.startswith(" toy ")]
+    assert [row[:5] for row in rows] == [
+        ["toy", "studio", "speaker", "2", "10"],
+        ["toy", "studio", "speaker", "2", "8"],
+    ]
+
+
+@pytest.mark.usefixtures("toys")
 def test_long_work_is_announced(place, monkeypatch, capsys):
     monkeypatch.setattr(_estimate, "pilot", lambda *_: (20.0, 0.0))
     status, captured = run(capsys, *BENCHMARK, "--out", "out")
