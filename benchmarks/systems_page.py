@@ -5,13 +5,14 @@
     sersk benchmark benchmarks/calm_dropped.toml --out CALM --memory MEMORY
     python benchmarks/systems_page.py SYSTEMS HYPOTHESES CALM
 
-What has not been run yet is a dash.
+Figures are collected in results/systems.csv: the runs take days, and need not be made in one go or
+on one machine. A folder that is not there adds nothing. What has not been run yet is a dash.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,19 @@ from sersk.recipes import benchmark_table, list_recipes, load_runs, recipe_info
 
 AS_PUBLISHED, STRANGERS = "as-published", "speaker"
 METRICS = {"accuracy": "accuracy", "f1_macro": "macro F1", "balanced_accuracy": "UAR"}
+COLLECTED = RESULTS / "systems.csv"
+MATRICES = ("systems", "hypotheses", "calm_dropped")
+KEY = ["matrix", "recipe", "options", "corpus", "protocol", "n_seeds"]
+FIGURES = ["condition", *METRICS, "low", "high", "minutes", "machine"]
 
 
 def main(folders: Sequence[str]) -> None:
-    runs = [load_runs(Path(folder) / "results.jsonl") for folder in folders]
-    # With intervals; speakers are known where the corpora are.
-    systems = pd.read_csv(Path(folders[0]) / "table.csv").fillna({"options": ""})
-    # What was changed was run with one seed: it is compared with that one.
+    table = collect(folders)
+    # Of each, the row with the most seeds; what was changed was run with one, and is compared so.
+    systems = table[table["matrix"] == "systems"].sort_values("n_seeds", ascending=False)
+    systems = systems.drop_duplicates(KEY[:-1]).sort_index()
     first, changed, calm = (
-        benchmark_table([run for run in some if run.seed == 0]) for some in runs
+        table[(table["matrix"] == matrix) & (table["n_seeds"] == 1)] for matrix in MATRICES
     )
     published = [name for name in list_recipes() if recipe_info(name).published]
     lines = [
@@ -38,8 +43,10 @@ def main(folders: Sequence[str]) -> None:
         "",
         __doc__.split("\n\n")[1],
         "",
-        f"Computed on {_machines([run for some in runs for run in some])}, one core a run, on a "
-        "machine that was shared. Minutes are those of the clock; one run was paused.",
+        "Computed on "
+        + "; ".join(dict.fromkeys(table["machine"]))
+        + ", one core a run, on machines that were shared. Minutes are those of the clock; one run "
+        "was paused. All figures: [systems.csv](systems.csv).",
     ]
     lines += ["", *_published(systems, published)]
     lines += ["", *_own(systems, [name for name in list_recipes() if name not in published])]
@@ -48,6 +55,38 @@ def main(folders: Sequence[str]) -> None:
     lines += ["", *_calm(first, calm)]
     (RESULTS / "systems.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
     print(*lines, sep="\n")
+
+
+def collect(folders: Sequence[str]) -> pd.DataFrame:
+    """Add what was computed to what is known, and keep it."""
+    known = pd.read_csv(COLLECTED) if COLLECTED.exists() else None
+    found = [
+        _rows(matrix, Path(folder))
+        for matrix, folder in zip(MATRICES, folders, strict=False)
+        if (Path(folder) / "results.jsonl").exists()
+    ]
+    table = pd.concat([part for part in (known, *found) if part is not None])
+    table = table.fillna({"options": ""}).drop_duplicates(KEY, keep="last")
+    table = table[[*KEY, *FIGURES]].sort_values(KEY, ignore_index=True)
+    table.to_csv(COLLECTED, index=False, float_format="%.4f")
+    return table
+
+
+def _rows(matrix: str, folder: Path) -> pd.DataFrame:
+    runs = load_runs(folder / "results.jsonl")
+    # With intervals: where the command ran the corpora were, and who speaks was known.
+    tables = [pd.read_csv(folder / "table.csv").fillna({"options": ""})]
+    if first := [run for run in runs if run.seed == 0]:
+        tables.append(benchmark_table(first))
+    rows = pd.concat(tables).drop_duplicates(KEY[1:])
+    machines = {run.recipe: run.machine for run in runs}
+    return rows.assign(
+        matrix=matrix,
+        machine=[
+            f"{machines[name]['threads']} cores ({machines[name]['processor']})"
+            for name in rows["recipe"]
+        ],
+    )
 
 
 def _published(systems: pd.DataFrame, names: list[str]) -> list[str]:
@@ -148,7 +187,7 @@ def _changed(systems: pd.DataFrame, changed: pd.DataFrame) -> list[str]:
 def _calm(systems: pd.DataFrame, calm: pd.DataFrame) -> list[str]:
     rows = []
     for row in calm.to_dict("records"):
-        metric = row["published_metric"]
+        metric = next(iter(recipe_info(row["recipe"]).published))
         kept = systems[
             (systems["recipe"] == row["recipe"])
             & (systems["options"] == row["options"])
@@ -166,11 +205,6 @@ def _calm(systems: pd.DataFrame, calm: pd.DataFrame) -> list[str]:
         "",
         *_table("system", "score", "calm counted as neutral", "calm left out", rows=rows),
     ]
-
-
-def _machines(runs: Iterable[Any]) -> str:
-    told = [f"{run.machine['threads']} cores ({run.machine['processor']})" for run in runs]
-    return "; ".join(dict.fromkeys(told))
 
 
 def _only(rows: pd.DataFrame) -> dict[str, Any] | None:
