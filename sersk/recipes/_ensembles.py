@@ -15,7 +15,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from ..augmentation import Compose, PitchShift, TimeStretch, WaveformAugmenter
-from ..feature_extraction import ClipStore, LogMelSpectrogram, PerClip, SpeakerNormalizer
+from ..feature_extraction import (
+    ClipNormalizer,
+    ClipStore,
+    LogMelSpectrogram,
+    PerClip,
+    SpeakerNormalizer,
+)
 from ..preprocessing import DropUnreadable, LevelNormalizer, SilenceTrimmer
 from ._blocks import reader_step
 from ._classical import wide_chain
@@ -48,9 +54,10 @@ def crnn_svm_ensemble(
     """Convolutional recurrent nets and a support vector machine that vote.
 
     Our strongest system for a single clip from a stranger, trained from scratch. Nets that differ
-    in their seeds see log-mel bands of clips whose ends are trimmed and whose level is set; each
-    learns from the training clips and from copies of another pitch and tempo. An SVM judges
-    statistics of many features over time. The mean of their probabilities decides.
+    in their seeds see log-mel bands of clips whose ends are trimmed and whose level is set, less
+    the mean of each band over the clip; each learns from the training clips and from copies of
+    another pitch and tempo. An SVM judges statistics of many features over time. The mean of their
+    probabilities decides.
 
     Parameters
     ----------
@@ -125,8 +132,11 @@ def crnn_svm_ensemble(
 
     Notes
     -----
-    What was tried, on other folds of RAVDESS than those of the results, is told in the results'
-    page: setting the level, copies of other pitch and tempo, and the vote each gained something.
+    What was tried, by one net on three folds of RAVDESS that were drawn otherwise than those of the
+    results: UAR 60.0 on strangers without the step that subtracts means, 61.7 with mixup in its
+    place, 64.8 with it, 62.4 with both, 62.1 with each band's deviation divided by, too. On a fold
+    of CREMA-D the means change nothing: 67.0 without, 66.7 with. Gradient boosting in
+    the vote gains nothing.
 
     Examples
     --------
@@ -346,14 +356,15 @@ def _ensemble(
         n_mels=n_mels,
         n_jobs=n_jobs,
     )
-    images = Chain(
-        [
-            reader_step(sample_rate, None, on_error, n_jobs),
-            ("trim", SilenceTrimmer(top_db=_SILENCE)),
-            ("level", LevelNormalizer(method="rms")),
-            ("log_mel", log_mel),
-        ]
-    )
+    to_images: list[tuple[str, Any]] = [
+        reader_step(sample_rate, None, on_error, n_jobs),
+        ("trim", SilenceTrimmer(top_db=_SILENCE)),
+        ("level", LevelNormalizer(method="rms")),
+        ("log_mel", log_mel),
+    ]
+    if min_clips is None:  # otherwise the speaker's mean is subtracted
+        to_images.append(("mean", ClipNormalizer()))
+    images = Chain(to_images)
     members: list[tuple[str, Pipeline]] = []
     for number in range(n_nets):
         net = CRNNClassifier(
