@@ -100,8 +100,8 @@ class Handler(BaseHTTPRequestHandler):
         end = page.breaks.pop(0) if page.breaks else len(body)
         for start in range(0, min(end, len(body)), BLOCK):
             block = body[start : min(start + BLOCK, end)]
+            host.served[path] += len(block)  # before the client can have it all, and look
             self.wfile.write(block)
-            host.served[path] += len(block)
             time.sleep(page.pace)
 
 

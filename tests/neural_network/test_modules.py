@@ -152,31 +152,40 @@ def assert_close(actual, desired, atol):
     torch.testing.assert_close(actual, desired, rtol=atol, atol=atol)
 
 
-def assert_same_learning(actual, desired, dtype):
-    # Gradients of sums over all frames, behind divisions by small deviations.
-    atol = TOLERANCE[dtype] * 10
-    assert_close(actual[0], desired[0], atol)
+def learning_error(actual, desired):
+    """The largest difference of two steps, gradients in units of the largest of their tensor."""
     assert actual[1].keys() == desired[1].keys()
     assert len(actual[1]) > 4
+    x_gradient = actual[3][..., : desired[3].shape[-1]]
+    pairs = [(actual[0], desired[0], 1.0), (x_gradient, desired[3], 1.0)]
     for part in (1, 2):
         for name, values in desired[part].items():
-            scale = max(float(values.abs().max()), 1.0)
-            assert_close(actual[part][name] / scale, values / scale, atol)
+            pairs.append((actual[part][name], values, max(float(values.abs().max()), 1.0)))
+    differences = [float((one.double() - other).abs().max()) / scale for one, other, scale in pairs]
+    assert np.isfinite(differences).all()
+    return max(differences)
+
+
+def assert_same_learning(actual, desired):
+    # Gradients of sums over all frames, behind divisions by small deviations.
+    assert learning_error(actual, desired) <= 10 * TOLERANCE[torch.float64]
 
 
 @every(NETS)
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 def test_padding_changes_nothing_in_training(net, dtype):
-    module = build(net).to(dtype)
-    desired = learn(module, *clips_for(module, dtype=dtype, fill=0.0))
+    module = build(net)
+    x, lengths = clips_for(module, fill=0.0)
+    exact = learn(copy.deepcopy(module).double(), x.double(), lengths)
+    # What rounding alone does in this precision, on this machine, where nothing is padded.
+    module = module.to(dtype)
+    rounding = learning_error(learn(module, x.to(dtype), lengths), exact)
     for n_frames, fill in ((12, torch.nan), (13, torch.nan), (40, torch.inf), (40, -1e30)):
         actual = learn(module, *clips_for(module, n_frames=n_frames, dtype=dtype, fill=fill))
-        assert_same_learning(actual, desired, dtype)
-        gradient = actual[3][..., :12]
-        assert_close(gradient, desired[3], 10 * TOLERANCE[dtype])
+        assert learning_error(actual, exact) <= max(TOLERANCE[dtype], 3 * rounding)
         assert not actual[3][..., 12:].any()
         for row, length in enumerate(LENGTHS):
-            assert not gradient[row, ..., length:].any()
+            assert not actual[3][row, ..., length:].any()
 
 
 @every(NETS)
@@ -203,8 +212,8 @@ def test_trimming_in_training(net):
     module = build(net).double()
     x, lengths = clips_for(module, lengths=[6, 6, 6], n_frames=11, dtype=torch.float64)
     desired = learn(module, x[..., :6], None)
-    assert_same_learning(learn(module, x[..., :6], lengths), desired, torch.float64)
-    assert_same_learning(learn(module, x, lengths), desired, torch.float64)
+    assert_same_learning(learn(module, x[..., :6], lengths), desired)
+    assert_same_learning(learn(module, x, lengths), desired)
 
 
 @every(NETS)
@@ -227,7 +236,7 @@ def test_padding_law_for_any_lengths(net, lengths, more):
     n_frames = max(lengths)
     x, sizes = clips_for(module, lengths=lengths, n_frames=n_frames + more, dtype=torch.float64)
     desired = learn(module, x[..., :n_frames], sizes)
-    assert_same_learning(learn(module, x, sizes), desired, torch.float64)
+    assert_same_learning(learn(module, x, sizes), desired)
 
 
 @every([*ONE_OF_EACH, (crnn, {"cell": "lstm", "pooling": "statistics"})])
