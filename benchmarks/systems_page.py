@@ -75,10 +75,13 @@ def collect(folders: Sequence[str]) -> pd.DataFrame:
 def _rows(matrix: str, folder: Path) -> pd.DataFrame:
     runs = load_runs(folder / "results.jsonl")
     # With intervals: where the command ran the corpora were, and who speaks was known.
-    tables = [pd.read_csv(folder / "table.csv").fillna({"options": ""})]
+    rows = pd.read_csv(folder / "table.csv", dtype={"options": str}).fillna({"options": ""})
     if first := [run for run in runs if run.seed == 0]:
-        tables.append(benchmark_table(first))
-    rows = pd.concat(tables).drop_duplicates(KEY[1:])
+        # The first seed alone, for comparisons, of what has several.
+        several = set(map(tuple, rows.loc[rows["n_seeds"] > 1, KEY[1:-1]].to_numpy()))
+        alone = benchmark_table(first)
+        alone = alone[[tuple(row) in several for row in alone[KEY[1:-1]].to_numpy()]]
+        rows = pd.concat([rows, alone])
     machines = {run.recipe: run.machine for run in runs}
     return rows.assign(
         matrix=matrix,

@@ -280,6 +280,11 @@ def crnn_svm_ensemble_by_speaker(
     crnn_svm_ensemble : For a single clip from a stranger.
     svm_functionals_by_speaker : An SVM alone, in a minute.
 
+    Notes
+    -----
+    On the four speakers of SAVEE the SVM alone is better: UAR 63.7 against 55.7, one seed. Larger
+    corpora have not been scored yet.
+
     Examples
     --------
     >>> import tempfile
