@@ -31,8 +31,7 @@ from sersk.neural_network._modules._recurrent import RecurrentLayers
 N_CLASSES, N_BINS = 3, 7
 LENGTHS = [12, 5, 1, 0, 9]
 ACTIVATIONS = ("relu", "elu", "gelu", "silu", "leaky_relu")
-# Sums over more zeros are added up in another order, and what differs by rounding grows 300-fold in
-# each batch norm whose clips are all equal. A real fault is larger than 1e-3.
+# Sums over more zeros are added up in another order. A real fault is larger than 1e-3.
 TOLERANCE = {torch.float32: 3e-6, torch.float64: 1e-10}
 
 CONV = {
@@ -118,6 +117,10 @@ def build(net):
         # clips come out of batch norm as zeros but for rounding, where ReLU has a kink.
         if not parameter.any():
             nn.init.uniform_(parameter, 0.1, 1)
+    for layer in module.modules():
+        # The usual 1e-5 lets a norm whose clips are all equal make rounding 300 times larger.
+        if hasattr(layer, "eps"):
+            layer.eps = 0.1
     return module
 
 
@@ -170,9 +173,8 @@ def learning_error(actual, desired):
     return max(differences)
 
 
-def assert_same_learning(actual, desired):
-    # Gradients of sums over all frames, behind divisions by small deviations.
-    assert learning_error(actual, desired) <= 10 * TOLERANCE[torch.float64]
+def assert_same_learning(actual, desired, dtype=torch.float64):
+    assert learning_error(actual, desired) <= TOLERANCE[dtype]
 
 
 @every(NETS)
@@ -181,12 +183,10 @@ def test_padding_changes_nothing_in_training(net, dtype):
     module = build(net)
     x, lengths = clips_for(module, fill=0.0)
     exact = learn(copy.deepcopy(module).double(), x.double(), lengths)
-    # What rounding alone does in this precision, on this machine, where nothing is padded.
     module = module.to(dtype)
-    rounding = learning_error(learn(module, x.to(dtype), lengths), exact)
     for n_frames, fill in ((12, torch.nan), (13, torch.nan), (40, torch.inf), (40, -1e30)):
         actual = learn(module, *clips_for(module, n_frames=n_frames, dtype=dtype, fill=fill))
-        assert learning_error(actual, exact) <= max(TOLERANCE[dtype], 3 * rounding)
+        assert_same_learning(actual, exact, dtype)
         assert not actual[3][..., 12:].any()
         for row, length in enumerate(LENGTHS):
             assert not actual[3][row, ..., length:].any()
@@ -267,7 +267,10 @@ def test_state_dict_round_trip(net):
     module = build(net)
     x, lengths = clips_for(module)
     module(x, lengths)
-    other = net[0](**net[1])
+    other = build(net)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.zero_()
     other.load_state_dict(module.state_dict())
     assert torch.equal(other.eval()(x, lengths), module.eval()(x, lengths))
 
