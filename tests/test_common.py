@@ -70,6 +70,7 @@ PARAMETERS = {
             )
         )
     },
+    "SpeakerPriorClassifier": {"estimator": LogisticRegression()},
     "SpectralShape": {"n_fft": 256, "hop_length": 4},
     "Tonnetz": {"chroma": "stft", "n_fft": 256, "hop_length": 4},
     "ZeroCrossingRate": {"frame_length": 64, "hop_length": 4},

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
 from sklearn.utils import Tags, check_array, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from .._utils._clip_table import as_clip_table
 from .._utils._lengths import valid_lengths
 from ..exceptions import SpeakerWarning
 from ._chain import makes_vectors, preserved_dtypes, steps_of
-from ._clip_rows import ClipRows
+from ._speaker_rows import SpeakerRows, tells_speakers
 
-# The number of a speaker whose name is missing.
-_UNKNOWN = -1
 # Clips that are held in double precision at once.
 _BYTES_AT_ONCE = 2**25
 
@@ -194,20 +189,20 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
                 f"of shape {shape} now: {self.transformer_!r}."
             )
         rows = None
-        if self.by_speaker_ and self._tells_speakers(X):
-            rows = _look_at_rows(X, X[self.speaker])
+        if self.by_speaker_ and tells_speakers(X, self.speaker):
+            rows = SpeakerRows.of(X, self.speaker)
         return self._normalize(features, lengths, rows)
 
     def _fit(
         self, X: Any, y: ArrayLike | None
-    ) -> tuple[NDArray[np.floating], NDArray[np.intp], _Rows]:
+    ) -> tuple[NDArray[np.floating], NDArray[np.intp], SpeakerRows]:
         self.transformer_ = clone(self.transformer)
         if hasattr(self.transformer_, "fit_transform"):
             computed = self.transformer_.fit_transform(X, y)
         else:
             computed = self.transformer_.fit(X, y).transform(X)
         features, lengths = self._check_features(computed, X)
-        self.by_speaker_ = self._tells_speakers(X)
+        self.by_speaker_ = tells_speakers(X, self.speaker)
         if not self.by_speaker_:
             warnings.warn(
                 f"X has no column {self.speaker!r}: all clips are normalised by one mean and "
@@ -216,7 +211,7 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
                 SpeakerWarning,
                 stacklevel=4,  # behind scikit-learn's context of a fit
             )
-        rows = _look_at_rows(X, X[self.speaker] if self.by_speaker_ else None)
+        rows = SpeakerRows.of(X, self.speaker)
         first = np.unique(rows.clips, return_index=True)[1]
         self.mean_, self.scale_, _ = _moments(features, first[lengths[first] > 0])
         self._n_axes = features.ndim
@@ -256,11 +251,8 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
             return features, valid_lengths(features)
         return features, np.count_nonzero(~np.isnan(features), axis=1)
 
-    def _tells_speakers(self, X: Any) -> bool:
-        return isinstance(X, pd.DataFrame) and self.speaker in X.columns
-
     def _normalize(
-        self, features: NDArray[np.floating], lengths: NDArray[np.intp], rows: _Rows | None
+        self, features: NDArray[np.floating], lengths: NDArray[np.intp], rows: SpeakerRows | None
     ) -> NDArray[np.floating]:
         normalized = np.empty(features.shape, dtype=features.dtype)
         # Of what is not normalised by its speaker.
@@ -337,67 +329,6 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
         tags.target_tags.required = inner.target_tags.required
         tags.transformer_tags.preserves_dtype = preserved_dtypes(self.transformer)
         return tags
-
-
-# ------------------------------------------------------------------------------- who and what
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """What is known of the rows of one call, besides their sound.
-
-    Attributes
-    ----------
-    clips : ndarray of shape (n_rows,)
-        Number of the clip; rows that are the same clip share it.
-    speakers : ndarray of shape (n_rows,)
-        Number of the speaker, or `_UNKNOWN`.
-    augmented : ndarray of shape (n_rows,), bool
-        Whether something is done to the sound.
-    """
-
-    clips: NDArray[np.intp]
-    speakers: NDArray[np.intp]
-    augmented: NDArray[np.bool_]
-
-    def of_speakers(
-        self, readable: NDArray[np.bool_]
-    ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        """List, for each speaker, all rows and those that count in the statistics."""
-        pairs = self.speakers * (len(self.clips) + 1) + self.clips
-        counts = np.zeros(len(pairs), dtype=bool)
-        counts[np.unique(pairs, return_index=True)[1]] = True
-        counts &= readable
-        order = np.argsort(self.speakers, kind="stable")
-        bounds = np.flatnonzero(np.diff(self.speakers[order])) + 1
-        found = []
-        for own in np.split(order, bounds):
-            if len(own) and self.speakers[own[0]] != _UNKNOWN:
-                counting = own[counts[own]]
-                plain = counting[~self.augmented[counting]]
-                found.append((own, plain if len(plain) else counting))
-        return found
-
-
-def _look_at_rows(X: Any, names: Any) -> _Rows:
-    """Number the clips and the speakers; `names` is None where no speaker is known."""
-    groups = ClipRows(X).groups()
-    n_rows = sum(map(len, groups))
-    clips = np.empty(n_rows, dtype=np.intp)
-    if groups:
-        clips[np.concatenate(groups)] = np.repeat(np.arange(len(groups)), list(map(len, groups)))
-    table = as_clip_table(X)
-    augments = [None] * n_rows if table is None else table.augments
-    speakers = np.full(n_rows, _UNKNOWN, dtype=np.intp) if names is None else _number_names(names)
-    return _Rows(clips, speakers, np.array([augment is not None for augment in augments], bool))
-
-
-def _number_names(names: pd.Series[Any]) -> NDArray[np.intp]:
-    """Number names, compared as text; missing and empty ones get `_UNKNOWN`."""
-    missing = names.isna().to_numpy()
-    texts = np.array([str(name).strip() for name in names], dtype=object)
-    texts[missing | (texts == "")] = None
-    return np.asarray(pd.factorize(texts)[0], dtype=np.intp)
 
 
 # ------------------------------------------------------------------------------------ numbers

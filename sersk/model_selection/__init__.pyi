@@ -7,12 +7,14 @@ from ._robustness import noise_robustness
 from ._search import PipelineSearchCV
 from ._search_defaults import default_search_space
 from ._search_space import Choice
+from ._speaker_prior import SpeakerPriorClassifier
 from ._validation_holdout import ValidationHoldout
 
 __all__ = [
     "Choice",
     "PipelineSearchCV",
     "ProtocolSplit",
+    "SpeakerPriorClassifier",
     "ValidationHoldout",
     "audit_leakage",
     "check_split",

@@ -24,7 +24,10 @@ from ._container import SCHEMA, read_container, read_manifest, read_members, wri
 from ._profile import RecordingProfile
 from ._schema import ForeignTypesError, audit, settle
 
-_BY_SPEAKER = "sersk.feature_extraction.SpeakerNormalizer"
+_BY_SPEAKER = {
+    "sersk.feature_extraction.SpeakerNormalizer",
+    "sersk.model_selection.SpeakerPriorClassifier",
+}
 # Packages whose objects stand in the file, or whose numbers a model was trained on: with another
 # version, predictions may be others.
 _COMPUTE = ("sersk", "scikit-learn", "imbalanced-learn", "librosa")
@@ -146,7 +149,7 @@ def save(
         protocol_scores=protocol_scores,
         recipe=recipe,
         profile=profile,
-        by_speaker=_BY_SPEAKER in names,
+        by_speaker=not _BY_SPEAKER.isdisjoint(names),
         versions=versions_now(),
     )
     members = {SCHEMA: json.dumps(state).encode(), **arrays}

@@ -20,6 +20,7 @@ from ..datasets import make_windows
 from ..datasets._base import walk_audio_files
 from ..exceptions import AudioReadError, UnreadableAudioWarning
 from ..feature_extraction import SpeakerNormalizer
+from ..model_selection import SpeakerPriorClassifier
 from ..model_selection._evaluation import unreadable_files
 from ._profile import Comparison, RecordingProfile
 
@@ -230,10 +231,11 @@ def needs_speakers(model: Any) -> bool:
     Returns
     -------
     needed : bool
-        True where it has a :class:`~sersk.feature_extraction.SpeakerNormalizer`.
+        True where it has a :class:`~sersk.feature_extraction.SpeakerNormalizer` or a
+        :class:`~sersk.model_selection.SpeakerPriorClassifier`.
     """
     parts = [model, *model.get_params(deep=True).values()]
-    return any(isinstance(part, SpeakerNormalizer) for part in parts)
+    return any(isinstance(part, SpeakerNormalizer | SpeakerPriorClassifier) for part in parts)
 
 
 def find_recordings(paths: Any, failed: dict[str, str]) -> list[str]:

@@ -21,7 +21,7 @@ _SERSK = {
         "RecordingStatistics", "SpeakerNormalizer", "SpectralShape", "TimeDomainStats", "Tonnetz",
         "VoiceQuality", "ZeroCrossingRate",
     ),
-    "model_selection": ("ProtocolSplit", "ValidationHoldout"),
+    "model_selection": ("ProtocolSplit", "SpeakerPriorClassifier", "ValidationHoldout"),
     "neural_network": (
         "CNNClassifier", "CRNNClassifier", "FineTunedClassifier", "RNNClassifier",
         "TransformerClassifier",

@@ -51,6 +51,7 @@ ARGUMENTS = {
     "PerClip": {"transformer": RMSEnergy()},
     "Seeded": {"function": np.abs},
     "SpeakerNormalizer": {"transformer": RMSEnergy()},
+    "SpeakerPriorClassifier": {"estimator": RNNClassifier()},
     "ValidationHoldout": {"estimator": RNNClassifier()},
     "WaveformAugmenter": {"transforms": AddNoise()},
 }

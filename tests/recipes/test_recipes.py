@@ -13,7 +13,8 @@ from sklearn.model_selection import cross_validate
 
 import sersk.recipes
 from sersk.exceptions import UnreadableAudioWarning
-from sersk.model_selection import ProtocolSplit, evaluate_protocol
+from sersk.feature_extraction import SpeakerNormalizer
+from sersk.model_selection import ProtocolSplit, SpeakerPriorClassifier, evaluate_protocol
 from sersk.recipes import list_recipes, make_recipe, recipe_info, svm_functionals
 
 # Enough to run, and no more.
@@ -125,26 +126,31 @@ def test_values_are_refused_before_anything_is_computed(name, parameters, messag
 def test_members_of_the_ensemble(name, written_corpus):
     pipeline = make_recipe(name, **SMALL, svm_share=0.4, random_state=3)
     pipeline.fit(written_corpus.data, written_corpus.target)
-    vote = pipeline["vote"]
-    members = [member.predict_proba(written_corpus.data) for member in vote.estimators_]
+    nets, svm = pipeline["vote"].estimators_
+    heard = nets.predict_proba(written_corpus.data)
     assert_allclose(
         pipeline.predict_proba(written_corpus.data),
-        0.3 * members[0] + 0.3 * members[1] + 0.4 * members[2],
+        0.6 * heard + 0.4 * svm.predict_proba(written_corpus.data),
     )
+    by_speaker = recipe_info(name).by_speaker
+    assert isinstance(nets, SpeakerPriorClassifier) == by_speaker
+    assert isinstance(svm["features"], SpeakerNormalizer) == by_speaker
+    nets = nets.estimator_ if by_speaker else nets
+    members = [net.predict_proba(written_corpus.data) for net in nets.estimators_]
+    assert_allclose(nets.predict_proba(written_corpus.data), np.mean(members, axis=0))
+    assert (np.abs(heard - np.mean(members, axis=0)).max() > 1e-3) == by_speaker
     # Nets that are the same would have nothing to vote about.
     assert np.abs(members[0] - members[1]).max() > 1e-3
-    by_speaker = recipe_info(name).by_speaker
-    kinds = {type(member["features"]).__name__ for member in vote.estimators_}
-    assert kinds == {"SpeakerNormalizer" if by_speaker else "PerClip"}
 
 
+@pytest.mark.parametrize("name", ["crnn_svm_ensemble", "crnn_svm_ensemble_by_speaker"])
 @pytest.mark.filterwarnings("ignore::sersk.exceptions.ClipCutWarning")
-def test_unreadable_files_are_named_by_the_ensemble(written_corpus):
+def test_unreadable_files_are_named_by_the_ensemble(name, written_corpus):
     table = written_corpus.data.copy()
     table.loc[0, "path"] = "gone.wav"
     with pytest.warns(UnreadableAudioWarning):
         result = evaluate_protocol(
-            make_recipe("crnn_svm_ensemble", **SMALL), table, written_corpus.target, n_splits=2
+            make_recipe(name, **SMALL), table, written_corpus.target, n_splits=2
         )
     assert list(result.unreadable) == ["gone.wav"]
 
