@@ -1,4 +1,4 @@
-"""What estimators that wrap another one have in common: they predict with its fitted copy."""
+"""What estimators that wrap another one have in common."""
 
 from __future__ import annotations
 
@@ -21,6 +21,51 @@ def last_step(estimator: Any) -> Any:
     return estimator
 
 
+class WrapperMixin:
+    """Be tagged as `estimator`, and have the attributes of its fitted copy."""
+
+    estimator: Any
+
+    # Where the fitted copy is: the work of `predict` is done there.
+    _predicts_with = "estimator_"
+
+    def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self._fitted(), method)(*args, **kwargs)
+
+    def _fitted(self) -> Any:
+        check_is_fitted(self)
+        return getattr(self, self._predicts_with)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, self._predicts_with)
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The emotions."""
+        return self._fitted().classes_  # type: ignore[no-any-return]
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of columns seen in `fit`."""
+        return self._fitted().n_features_in_  # type: ignore[no-any-return]
+
+    @property
+    def feature_names_in_(self) -> NDArray[Any]:
+        """Names of the columns seen in `fit`."""
+        return self._fitted().feature_names_in_  # type: ignore[no-any-return]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
+        inner = get_tags(self.estimator)
+        tags.estimator_type = inner.estimator_type
+        tags.classifier_tags = deepcopy(inner.classifier_tags)
+        tags.regressor_tags = deepcopy(inner.regressor_tags)
+        tags.input_tags = deepcopy(inner.input_tags)
+        tags.target_tags = deepcopy(inner.target_tags)
+        tags.target_tags.required = True
+        return tags
+
+
 def _inner_has(method: str) -> Callable[[Any], bool]:
     """Check for `available_if` that what is wrapped has a method, fitted or not."""
 
@@ -31,13 +76,8 @@ def _inner_has(method: str) -> Callable[[Any], bool]:
     return check
 
 
-class WrapperMixin:
-    """Predict with the fitted copy of `estimator`, be tagged as it, and have its attributes."""
-
-    estimator: Any
-
-    # Where the fitted copy is: the work of `predict` is done there.
-    _predicts_with = "estimator_"
+class PredictingWrapperMixin(WrapperMixin):
+    """Predict as the fitted copy does, too."""
 
     @available_if(_inner_has("predict"))
     def predict(self, X: Any) -> NDArray[Any]:
@@ -86,39 +126,3 @@ class WrapperMixin:
             As the last step gives them.
         """
         return self._call("decision_function", X)  # type: ignore[no-any-return]
-
-    def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self._fitted(), method)(*args, **kwargs)
-
-    def _fitted(self) -> Any:
-        check_is_fitted(self)
-        return getattr(self, self._predicts_with)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, self._predicts_with)
-
-    @property
-    def classes_(self) -> NDArray[Any]:
-        """The emotions."""
-        return self._fitted().classes_  # type: ignore[no-any-return]
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of columns seen in `fit`."""
-        return self._fitted().n_features_in_  # type: ignore[no-any-return]
-
-    @property
-    def feature_names_in_(self) -> NDArray[Any]:
-        """Names of the columns seen in `fit`."""
-        return self._fitted().feature_names_in_  # type: ignore[no-any-return]
-
-    def __sklearn_tags__(self) -> Tags:
-        tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
-        inner = get_tags(self.estimator)
-        tags.estimator_type = inner.estimator_type
-        tags.classifier_tags = deepcopy(inner.classifier_tags)
-        tags.regressor_tags = deepcopy(inner.regressor_tags)
-        tags.input_tags = deepcopy(inner.input_tags)
-        tags.target_tags = deepcopy(inner.target_tags)
-        tags.target_tags.required = True
-        return tags

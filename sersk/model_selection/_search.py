@@ -45,7 +45,7 @@ from .._utils._interrupts import Interrupts
 from .._utils._progress import track
 from .._utils._sample_rates import check_sample_rates, sample_rates
 from .._utils._warnings import Said, repeat_warnings
-from .._utils._wrapper import WrapperMixin
+from .._utils._wrapper import PredictingWrapperMixin
 from ..exceptions import SpeakerWarning, TuningInterruptedWarning
 from ._evaluation import fit_rows
 from ._protocols import Fold, ProtocolSplit
@@ -62,7 +62,7 @@ _TRIALS_BEFORE_PRUNING = 8
 _EPOCHS_BEFORE_PRUNING = 0.25
 
 
-class PipelineSearchCV(WrapperMixin, MetaEstimatorMixin, BaseEstimator):
+class PipelineSearchCV(PredictingWrapperMixin, MetaEstimatorMixin, BaseEstimator):
     """Search for the parameters of a whole pipeline with Optuna, without a leak.
 
     Each trial draws parameters of any steps, from the reader to the classifier, and is scored on

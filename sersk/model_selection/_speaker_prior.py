@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from numbers import Real
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -191,8 +191,3 @@ class SpeakerPriorClassifier(WrapperMixin, ClassifierMixin, MetaEstimatorMixin, 
                 probabilities[own] *= factors.astype(probabilities.dtype)
                 probabilities[own] /= probabilities[own].sum(axis=1, keepdims=True)
         return probabilities
-
-    @property
-    def decision_function(self) -> NoReturn:
-        """Not there: probabilities are what is corrected."""
-        raise AttributeError(f"{type(self).__name__} has predict_proba, and no decision_function.")

@@ -35,7 +35,7 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from .._utils._wrapper import WrapperMixin, last_step
+from .._utils._wrapper import PredictingWrapperMixin, last_step
 from ..augmentation._base_augmenter import refuse_parameters
 from ..exceptions import ValidationWarning
 from ._evaluation import unreadable_files
@@ -45,7 +45,7 @@ from ._holdout_choice import UNKNOWN, choose_clips, choose_groups, number_names,
 _INSTEAD = ("speaker", "sentence")
 
 
-class ValidationHoldout(WrapperMixin, MetaEstimatorMixin, BaseEstimator):
+class ValidationHoldout(PredictingWrapperMixin, MetaEstimatorMixin, BaseEstimator):
     """Hold out speakers for early stopping, before anything is read, balanced or learned.
 
     In `fit` the clips of some speakers are set aside first of all. Samplers and transformers of the

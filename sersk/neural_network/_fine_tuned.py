@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fi
 from sklearn.utils._param_validation import HasMethods
 
 from .._utils._sample_rates import check_sample_rates
-from .._utils._wrapper import WrapperMixin, last_step
+from .._utils._wrapper import PredictingWrapperMixin, last_step
 from ._base import BaseNetClassifier
 
 # Of the parameters that all nets share, those that count when a net is made, and not again; and the
@@ -19,7 +19,9 @@ from ._base import BaseNetClassifier
 _OF_THE_START = ("dropout", "mask_padding", "random_state", "standardize", "warm_start")
 
 
-class FineTunedClassifier(WrapperMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class FineTunedClassifier(
+    PredictingWrapperMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     """Train a net, change parameters, and train on from the weights reached.
 
     For a net that learns with one augmentation and is tuned with another, with masks that come
