@@ -242,8 +242,8 @@ def _explain(ax: Axes, table: pd.DataFrame, colors: Mapping[str, Any], published
     ]
     if published:
         marks.append(
-            Line2D([], [], marker="D", linestyle="", markerfacecolor="none", label="published",
-                   markeredgecolor="0.2")
+            Line2D([], [], marker="D", linestyle="", markerfacecolor="none",
+                   markeredgecolor="0.2", label="published, in the source's own score")
         )  # fmt: skip
     ax.legend(
         handles=marks, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=_MARKS_IN_A_LINE,

@@ -49,7 +49,9 @@ def test_points_intervals_and_published_figures(table):
     assert colors[0] == colors[2] == colors[4]
     assert len(set(colors)) == 3
     legend = [text.get_text() for text in display.axes_[0].get_legend().get_texts()]
-    assert legend == ["as-published", "speaker", "invented", "published"]
+    assert legend == [
+        "as-published", "speaker", "invented", "published, in the source's own score",
+    ]  # fmt: skip
     assert display.figure_.get_suptitle() == "Everything"
 
 

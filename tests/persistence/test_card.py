@@ -7,12 +7,14 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.svm import SVC
 from sklearn.utils import Bunch
 
 import sersk
 from sersk.datasets import load_ravdess
 from sersk.exceptions import ModelFileError
+from sersk.model_selection import SpeakerPriorClassifier
 from sersk.persistence import ModelCard
 from sersk.persistence._card import card_from_plain, card_to_plain, plain_scores
 
@@ -82,9 +84,16 @@ def test_what_was_not_told_is_said(fitted, tmp_path):
     assert "None were given" in text
 
 
-def test_systems_that_know_the_speaker(written_corpus, tmp_path):
-    model = sersk.recipes.svm_functionals_by_speaker(n_mels=20, n_mfcc=5, statistics=("mean",))
-    model.fit(written_corpus.data, written_corpus.target)
+@pytest.mark.parametrize(
+    "model",
+    [
+        sersk.recipes.svm_functionals_by_speaker(n_mels=20, n_mfcc=5, statistics=("mean",)),
+        SpeakerPriorClassifier(sersk.recipes.gradient_boosting_functionals(max_iter=1)),
+    ],
+    ids=["features", "probabilities"],
+)
+def test_systems_that_know_the_speaker(model, written_corpus, tmp_path):
+    model = clone(model).fit(written_corpus.data, written_corpus.target)
     sersk.save(model, tmp_path / "model.skops")
     condition = sersk.read_card(tmp_path / "model.skops").condition
     assert condition == "several clips of a speaker at hand"
