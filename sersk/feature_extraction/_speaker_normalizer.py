@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Integral
+from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -23,7 +24,7 @@ _BYTES_AT_ONCE = 2**25
 
 
 class SpeakerNormalizer(TransformerMixin, BaseEstimator):
-    """Run a transformer over a clip table, and z-score what it gives by each speaker's own clips.
+    r"""Run a transformer over a clip table, and z-score what it gives by each speaker's own clips.
 
     From each feature the speaker's mean is subtracted, and the rest divided by the speaker's
     deviation: what is left is how a clip differs from the way in which this speaker talks
@@ -44,8 +45,10 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
     speaker : str, default="speaker"
         Column of the clip table that says who speaks. Names are compared as text.
 
-    min_clips : int, default=2
-        Number of distinct readable clips, >= 1, that a speaker needs for statistics of their own.
+    prior_clips : float, default=10.0
+        As many clips, >= 0, with the mean and deviation of the training clips are counted with
+        those of each speaker: the fewer clips a speaker has, the nearer the statistics are to those
+        of the training. With 0, a speaker's statistics are those of their own clips alone.
 
     Attributes
     ----------
@@ -76,12 +79,30 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
     cannot be read count in no statistic, and stay NaN.
 
     **Training statistics**, `mean_` and `scale_`, stand in for the speaker's own where the cell is
-    empty, where the speaker has fewer than `min_clips` clips that count (in vectors: for each
-    feature that has fewer values), and where `transform` is given no such column, as with paths
-    alone or the buffer of a microphone. Where `fit` is given none, they stand in always.
+    empty, where no clip counts (in vectors: for each feature that has no value), and where
+    `transform` is given no such column, as with paths alone or the buffer of a microphone. Where
+    `fit` is given none, they stand in always.
+
+    **A few clips** say little of how somebody talks otherwise. With :math:`m, v` mean and variance
+    over the :math:`n` clips of a speaker, :math:`m_0, v_0` those of the training and :math:`k`
+    ``prior_clips``, features are normalised by
+
+    .. math::
+
+        \hat m = \frac{n m + k m_0}{n + k}, \quad
+        \hat v = \frac{n (v + m^2) + k (v_0 + m_0^2)}{n + k} - \hat m^2 ,
+
+    as models of speakers are adapted [1]_. It costs little where a speaker plays all emotions, and
+    saves much where not. UAR on strangers in RAVDESS, one seed, of ``svm_functionals_by_speaker``:
+    UNBALANCED
 
     In frames and images a feature, or a bin of a channel, has one mean and one deviation over all
     valid frames of the speaker's clips. A deviation of 0, up to rounding, is taken for 1.
+
+    References
+    ----------
+    .. [1] D. A. Reynolds, T. F. Quatieri, R. B. Dunn, "Speaker verification using adapted Gaussian
+       mixture models", Digital Signal Processing 10, 2000, eq. 11 to 14.
 
     Examples
     --------
@@ -93,9 +114,9 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
     >>> corpus = make_emotional_speech(n_speakers=2, n_sentences=1, random_state=0)
     >>> corpus = write_corpus(corpus, tempfile.mkdtemp())
     >>> chain = make_pipeline(AudioReader(), MFCC(n_mfcc=13), Functionals())
-    >>> vectors = SpeakerNormalizer(PerClip(chain)).fit_transform(corpus.data)
-    >>> vectors.shape
+    >>> SpeakerNormalizer(PerClip(chain)).fit_transform(corpus.data).shape
     (24, 130)
+    >>> vectors = SpeakerNormalizer(PerClip(chain), prior_clips=0).fit_transform(corpus.data)
     >>> of_one = vectors[corpus.data["speaker"] == corpus.data["speaker"][0]]
     >>> bool(abs(of_one.mean(axis=0)).max() < 1e-5)
     True
@@ -104,13 +125,15 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
     _parameter_constraints: dict[str, list[Any]] = {
         "transformer": [HasMethods(["fit", "transform"])],
         "speaker": [str],
-        "min_clips": [Interval(Integral, 1, None, closed="left")],
+        "prior_clips": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, transformer: Any, *, speaker: str = "speaker", min_clips: int = 2) -> None:
+    def __init__(
+        self, transformer: Any, *, speaker: str = "speaker", prior_clips: float = 10.0
+    ) -> None:
         self.transformer = transformer
         self.speaker = speaker
-        self.min_clips = min_clips
+        self.prior_clips = prior_clips
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
@@ -213,7 +236,8 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
             )
         rows = SpeakerRows.of(X, self.speaker)
         first = np.unique(rows.clips, return_index=True)[1]
-        self.mean_, self.scale_, _ = _moments(features, first[lengths[first] > 0])
+        self._training = _moments(features, first[lengths[first] > 0])
+        self.mean_, self.scale_ = self._training.mean, self._training.divisor()
         self._n_axes = features.ndim
         # scikit-learn looks here: frames and images stay arrays, whatever is asked.
         self._sklearn_auto_wrap_output_keys: set[str] = (
@@ -259,12 +283,8 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
         others = np.ones(len(features), dtype=bool)
         if rows is not None:
             for own, counting in rows.of_speakers(lengths > 0):
-                if len(counting) < self.min_clips:
-                    continue
-                mean, scale, n_clips = _moments(features, counting)
-                known = n_clips >= self.min_clips
-                mean, scale = np.where(known, mean, self.mean_), np.where(known, scale, self.scale_)
-                _standardize(features, own, mean, scale, normalized)
+                adapted = self._training.adapted_to(_moments(features, counting), self.prior_clips)
+                _standardize(features, own, adapted.mean, adapted.divisor(), normalized)
                 others[own] = False
         _standardize(features, np.flatnonzero(others), self.mean_, self.scale_, normalized)
         return normalized
@@ -349,13 +369,43 @@ def _in_batches(features: NDArray[np.floating], rows: NDArray[np.intp]) -> list[
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def _moments(
-    features: NDArray[np.floating], rows: NDArray[np.intp]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
-    """Mean and deviation of each feature over some clips and their valid frames.
+@dataclass(frozen=True)
+class _Moments:
+    """Statistics of each feature over some clips.
 
-    The deviation is 1 where it is rounding alone. Third are the numbers of clips that have a value.
+    Attributes
+    ----------
+    mean, deviation : ndarray
+        Over the clips and their valid frames.
+    n_clips : ndarray
+        Numbers of clips that have a value.
+    rounding : ndarray
+        What share of the mean a deviation has to exceed to be one.
     """
+
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    n_clips: NDArray[np.intp]
+    rounding: NDArray[np.float64]
+
+    def divisor(self) -> NDArray[np.float64]:
+        """Give the deviation, and 1 where it is rounding alone."""
+        least = np.maximum(self.rounding * np.abs(self.mean), np.finfo(np.float32).tiny)
+        return np.where(self.deviation > least, self.deviation, 1.0)
+
+    def adapted_to(self, speaker: _Moments, prior_clips: float) -> _Moments:
+        """Mix these, of the training, with those of a speaker."""
+        # Where nothing is known of the speaker these count, even if they weigh nothing.
+        weight = np.where(speaker.n_clips > 0, prior_clips, 1.0)
+        n_clips = speaker.n_clips + weight
+        mean = (speaker.n_clips * speaker.mean + weight * self.mean) / n_clips
+        squares = speaker.n_clips * (speaker.deviation**2 + (speaker.mean - mean) ** 2)
+        squares += weight * (self.deviation**2 + (self.mean - mean) ** 2)
+        rounding = np.maximum(speaker.rounding, self.rounding)
+        return _Moments(mean, np.sqrt(squares / n_clips), speaker.n_clips, rounding)
+
+
+def _moments(features: NDArray[np.floating], rows: NDArray[np.intp]) -> _Moments:
     axes = (0,) if features.ndim == 2 else (0, features.ndim - 1)
     shape = _series_shape(features)
     batches = _in_batches(features, rows)
@@ -374,11 +424,9 @@ def _moments(
         part -= _along_time(mean, features)
         valid = ~np.isnan(part)
         squares += np.square(part, out=part).sum(axis=axes, where=valid)
-    scale = np.sqrt(squares / n_values)
     # Of the values themselves, and of their sum.
     rounding = np.maximum(10 * np.finfo(features.dtype).eps, n_values * np.finfo(np.float64).eps)
-    scale[scale <= np.maximum(rounding * np.abs(mean), np.finfo(np.float32).tiny)] = 1.0
-    return mean, scale, n_clips
+    return _Moments(mean, np.sqrt(squares / n_values), n_clips, rounding)
 
 
 def _standardize(

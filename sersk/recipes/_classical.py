@@ -270,7 +270,7 @@ def svm_functionals_by_speaker(
     n_mfcc: int = 20,
     statistics: Sequence[str] = DEFAULT_STATISTICS,
     C: float = 10.0,
-    min_clips: int = 2,
+    prior_clips: float = 10.0,
     on_error: Literal["raise", "nan"] = "nan",
     memory: str | os.PathLike[str] | ClipStore | None = None,
     n_jobs: int | None = None,
@@ -312,9 +312,9 @@ def svm_functionals_by_speaker(
     C : float, default=10.0
         Weight of the errors of the SVM against its margin, > 0.
 
-    min_clips : int, default=2
-        Number of clips, >= 1, below which a speaker's clips are z-scored by the mean and deviation
-        of all training clips instead. See :class:`sersk.feature_extraction.SpeakerNormalizer`.
+    prior_clips : float, default=10.0
+        As many clips, >= 0, with the mean and deviation of the training clips are counted with
+        those of each speaker. See :class:`sersk.feature_extraction.SpeakerNormalizer`.
 
     on_error : {"raise", "nan"}, default="nan"
         What becomes of an unreadable file. With ``"nan"`` it is named in a warning, left out of
@@ -365,7 +365,7 @@ def svm_functionals_by_speaker(
         on_error=on_error,
         n_jobs=n_jobs,
     )
-    features = SpeakerNormalizer(PerClip(chain, memory=memory), min_clips=min_clips)
+    features = SpeakerNormalizer(PerClip(chain, memory=memory), prior_clips=prior_clips)
     return Pipeline(
         [
             ("oversample", RandomOverSampler(random_state=random_state)),

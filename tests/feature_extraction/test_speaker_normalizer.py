@@ -61,9 +61,14 @@ def table_of(speakers, **columns):
     return pd.DataFrame({"path": paths, "number": numbers, "speaker": speakers, **columns})
 
 
+def of_stored(values, *, prior_clips=0, **parameters):
+    """Make one of stored values, by the speakers' clips alone if not told otherwise."""
+    return SpeakerNormalizer(Stored(values), prior_clips=prior_clips, **parameters)
+
+
 def normalized(values, table, fitted_on=None, **parameters):
     """Normalise stored values, with the training statistics of other rows where they are given."""
-    model = SpeakerNormalizer(Stored(values), **parameters)
+    model = of_stored(values, **parameters)
     return model.fit(table if fitted_on is None else fitted_on).transform(table)
 
 
@@ -148,7 +153,7 @@ def test_repeats_order_and_others_change_nothing(speakers, repeats, seed):
     rng = np.random.default_rng(seed)
     table = table_of(speakers)
     values = random_features(rng, len(speakers), 3)
-    model = SpeakerNormalizer(Stored(values)).fit(table)
+    model = of_stored(values).fit(table)
     found = model.transform(table)
     rows = np.concatenate([np.arange(len(speakers)), [r for r in repeats if r < len(speakers)]])
     rows = rng.permutation(rows.astype(int))
@@ -163,7 +168,7 @@ def test_repeats_order_and_others_change_nothing(speakers, repeats, seed):
 def test_fit_transform_is_fit_and_transform(rng):
     values = random_features(rng, 12, 3)
     table = table_of([*["ann"] * 5, *["bob"] * 5, None, "cat"])
-    model = SpeakerNormalizer(Stored(values))
+    model = of_stored(values)
     assert_array_equal(model.fit_transform(table), model.fit(table).transform(table))
 
 
@@ -205,7 +210,7 @@ def test_copies_are_measured_by_the_originals(rng):
 def test_unknown_speakers_get_training_statistics(rng, missing):
     values = random_features(rng, 10, 2)
     table = table_of([missing, *["ann"] * 4, missing, *["bob"] * 4])
-    model = SpeakerNormalizer(Stored(values)).fit(table)
+    model = of_stored(values).fit(table)
     assert_allclose(model.mean_, values.mean(axis=0))
     assert_allclose(model.scale_, values.std(axis=0))
     found = model.transform(table)
@@ -222,19 +227,51 @@ def test_names_are_compared_as_text(rng):
     assert_array_equal(mixed, normalized(values, whole))
 
 
-@pytest.mark.parametrize("min_clips", [1, 2, 3, 4])
-def test_min_clips(rng, min_clips):
-    values = random_features(rng, 10, 3)
-    table = table_of([*["ann"] * 3, *["bob"] * 7])
-    # Repeats are no clips, nor is what cannot be read.
-    values[2] = NAN
-    table = table.iloc[[*range(10), 0, 1, 0, 1]]
-    model = SpeakerNormalizer(Stored(values), min_clips=min_clips).fit(table)
-    expected = z_scored(values, [0, 1])
-    if min_clips > 2:
-        expected = (values[:2] - model.mean_[:, None]) / model.scale_[:, None]
-    assert_allclose(model.transform(table)[:2], expected, atol=1e-12)
-    assert np.isnan(model.transform(table)[2]).all()
+def in_one_pool(values, own, training, n_own, prior_clips):
+    """Z-score clips by their values and those of the training in one pool, with weights."""
+    axes = 0 if values.ndim == 2 else (0, -1)
+    weights = np.zeros_like(values)
+    for rows, weight in ((own, n_own), (training, prior_clips)):
+        valid = ~np.isnan(values[rows])
+        weights[rows] += weight * valid / valid.sum(axis=axes, keepdims=True)
+    known = np.nan_to_num(values)
+    mean = (weights * known).sum(axis=axes, keepdims=True)
+    mean /= weights.sum(axis=axes, keepdims=True)
+    variance = (weights * (known - mean) ** 2).sum(axis=axes, keepdims=True)
+    variance /= weights.sum(axis=axes, keepdims=True)
+    return (values[own] - mean) / np.sqrt(variance)
+
+
+@pytest.mark.parametrize("prior_clips", [0, 1, 2.5, 10.0])
+@pytest.mark.parametrize("n_axes", [2, 3, 4])
+def test_statistics_are_adapted_from_those_of_the_training(rng, n_axes, prior_clips):
+    values = random_features(rng, 12, n_axes)
+    values[2] = NAN  # what cannot be read is no clip, nor are repeats
+    table = table_of([*["ann"] * 3, *["bob"] * 4, *["cyd"] * 5])
+    table = table.iloc[[*range(12), 0, 1, 0, 1]]
+    found = normalized(values, table, table.iloc[3:12], prior_clips=prior_clips)
+    training = np.arange(3, 12)
+    expected = in_one_pool(values, np.array([0, 1]), training, 2, prior_clips)
+    assert_allclose(found[:2], expected, atol=1e-12)
+    assert_allclose(found[12:14], expected, atol=1e-12)
+    assert np.isnan(found[2]).all()
+    bob = np.arange(3, 7)
+    assert_allclose(found[bob], in_one_pool(values, bob, training, 4, prior_clips), atol=1e-12)
+
+
+def test_ten_clips_of_the_training_by_default(rng):
+    values = random_features(rng, 40, 2)
+    table = table_of([*["ann"] * 30, *["bob"] * 10])
+    found = SpeakerNormalizer(Stored(values)).fit(table.iloc[:30]).transform(table)
+    assert_array_equal(found, normalized(values, table, table.iloc[:30], prior_clips=10.0))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_constants_that_differ_by_rounding(dtype):
+    values = np.full((60, 3, 50), 0.1, dtype=dtype) * np.array([[1], [1e6], [3]], dtype=dtype)
+    table = table_of(np.repeat(["ann", "bob", "cyd"], 20))
+    found = normalized(values, table.iloc[40:], table.iloc[:33], prior_clips=10.0)
+    assert np.abs(found).max() <= 0.1 * 1e6 * 100 * np.finfo(dtype).eps
 
 
 @pytest.mark.parametrize("n_axes", [2, 3, 4])
@@ -242,7 +279,7 @@ def test_unreadable_clips_stay_and_count_nowhere(rng, n_axes):
     values = random_features(rng, 12, n_axes)
     values[[1, 7]] = NAN
     table = table_of(np.repeat(["ann", "bob"], 6))
-    model = SpeakerNormalizer(Stored(values)).fit(table)
+    model = of_stored(values).fit(table)
     found = model.transform(table)
     assert np.isnan(found[[1, 7]]).all()
     readable = np.setdiff1d(np.arange(12), [1, 7])
@@ -255,11 +292,10 @@ def test_unreadable_clips_stay_and_count_nowhere(rng, n_axes):
 def test_missing_values_in_vectors():
     values = np.array([[1.0, NAN], [3.0, NAN], [NAN, 5.0], [7.0, 4.0], [9.0, 8.0]])
     table = table_of(["ann", "ann", "ann", "bob", "bob"])
-    model = SpeakerNormalizer(Stored(values)).fit(table)
+    model = of_stored(values).fit(table)
     found = model.transform(table)
-    # Ann has two values of the first feature, and one of the second: too few.
-    other = (5 - np.mean([5, 4, 8])) / np.std([5, 4, 8])
-    assert_allclose(found, [[-1, NAN], [1, NAN], [NAN, other], [-1, -1], [1, 1]])
+    # Ann has two values of the first feature, and one of the second.
+    assert_allclose(found, [[-1, NAN], [1, NAN], [NAN, 0], [-1, -1], [1, 1]])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -268,7 +304,7 @@ def test_features_that_do_not_vary(rng, n_axes, dtype):
     values = random_features(rng, 300, n_axes, dtype)
     values[:, 1] = np.where(np.isnan(values[:, 1]), NAN, dtype(0.1))
     table = table_of(np.repeat(["ann", "bob"], 150))
-    model = SpeakerNormalizer(Stored(values)).fit(table)
+    model = of_stored(values).fit(table)
     assert_array_equal(model.scale_[1], np.ones_like(model.scale_[1]))
     assert_allclose(np.nan_to_num(model.transform(table)[:, 1]), 0, atol=1e-6)
 
@@ -318,20 +354,20 @@ def test_memory_is_one_copy(rng, monkeypatch):
 def test_fit_without_speakers_warns_and_scales_all_alike(rng):
     values = random_features(rng, 12, 2)
     table = table_of(np.repeat(["ann", "bob"], 6))
-    model = SpeakerNormalizer(Stored(values))
+    model = of_stored(values)
     with pytest.warns(SpeakerWarning, match=r"X has no column 'speaker': .*StandardScaler"):
         model.fit(table.drop(columns="speaker"))
     assert not model.by_speaker_
     expected = StandardScaler().fit_transform(values)
     assert_allclose(model.transform(table), expected, atol=1e-12)
     with pytest.warns(SpeakerWarning, match="'actor'"):
-        SpeakerNormalizer(Stored(values), speaker="actor").fit(table)
+        of_stored(values, speaker="actor").fit(table)
 
 
 def test_transform_without_speakers(rng):
     values = random_features(rng, 12, 2)
     table = table_of(np.repeat(["ann", "bob"], 6))
-    model = SpeakerNormalizer(Stored(values)).fit(table)
+    model = of_stored(values).fit(table)
     expected = StandardScaler().fit_transform(values)
     assert_allclose(model.transform(table.drop(columns="speaker")), expected, atol=1e-12)
     assert_allclose(model.transform(table["path"].tolist()), expected, atol=1e-12)
@@ -393,7 +429,8 @@ def test_other_features_than_in_fit(rng):
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"min_clips": 0}, {"min_clips": 1.5}, {"speaker": None}, {"transformer": 3}]
+    "parameters",
+    [{"prior_clips": -1}, {"prior_clips": None}, {"speaker": None}, {"transformer": 3}],
 )
 def test_parameters_out_of_range(parameters):
     model = SpeakerNormalizer(Stored(np.zeros((4, 2)))).set_params(**parameters)
@@ -478,7 +515,7 @@ def test_unreadable_files_are_named_and_predicted(written_corpus):
 
 def test_clone_set_params_and_pickle(written_corpus):
     table = written_corpus.data
-    model = SpeakerNormalizer(PerClip(chain_of()), min_clips=3)
+    model = SpeakerNormalizer(PerClip(chain_of()))
     model.set_params(transformer__transformer__mfcc__n_mfcc=6)
     assert clone(model).get_params()["transformer__transformer__mfcc__n_mfcc"] == 6
     found = model.fit_transform(table)

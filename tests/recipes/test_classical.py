@@ -62,7 +62,7 @@ def test_every_parameter_arrives(recipe):
             assert set(map(str, found)) == {str(value)}, name
     assert "store" in named["memory"]
     assert settings["oversample__random_state"] == 3
-    for name in ("C", "min_clips", "learning_rate", "max_iter", "max_leaf_nodes"):
+    for name in ("C", "prior_clips", "learning_rate", "max_iter", "max_leaf_nodes"):
         if name in inspect.signature(recipe).parameters:
             assert 3 in [v for k, v in recipe(**{name: 3}).get_params().items() if k.endswith(name)]
 
