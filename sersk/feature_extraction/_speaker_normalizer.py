@@ -236,8 +236,9 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
             )
         rows = SpeakerRows.of(X, self.speaker)
         first = np.unique(rows.clips, return_index=True)[1]
-        self._training = _moments(features, first[lengths[first] > 0])
-        self.mean_, self.scale_ = self._training.mean, self._training.divisor()
+        training = _moments(features, first[lengths[first] > 0])
+        self.mean_, self.scale_ = training.mean, training.divisor()
+        self._training: dict[str, Any] = vars(training)  # arrays alone can be saved
         self._n_axes = features.ndim
         # scikit-learn looks here: frames and images stay arrays, whatever is asked.
         self._sklearn_auto_wrap_output_keys: set[str] = (
@@ -282,8 +283,9 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
         # Of what is not normalised by its speaker.
         others = np.ones(len(features), dtype=bool)
         if rows is not None:
+            training = _Moments(**self._training)
             for own, counting in rows.of_speakers(lengths > 0):
-                adapted = self._training.adapted_to(_moments(features, counting), self.prior_clips)
+                adapted = training.adapted_to(_moments(features, counting), self.prior_clips)
                 _standardize(features, own, adapted.mean, adapted.divisor(), normalized)
                 others[own] = False
         _standardize(features, np.flatnonzero(others), self.mean_, self.scale_, normalized)
