@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ N_DRAWS = 10
 
 
 def thin_out(
-    emotions: NDArray[Any], speakers: NDArray[Any], share: float | None, seed: int
+    emotions: NDArray[Any], speakers: NDArray[Any], share: float | None, seed: Sequence[int]
 ) -> NDArray[np.intp]:
     """Keep each speaker's neutral clips, and of the others as many as make `share`."""
     if share is None:
@@ -72,7 +72,7 @@ def run_fold(corpus: Any, name: str, memory: str | None, train: Any, test: Any) 
         for each, model in models.items():
             right, of = dict.fromkeys(model.classes_, 0), dict.fromkeys(model.classes_, 0)
             for seed in range(N_DRAWS if share else 1):
-                rows = test[thin_out(y[test], speakers, share, seed)]
+                rows = test[thin_out(y[test], speakers, share, (seed, test[0]))]
                 predicted = model.predict(corpus.data.iloc[rows])
                 for emotion in model.classes_:
                     is_true = y[rows] == emotion

@@ -45,7 +45,7 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
     speaker : str, default="speaker"
         Column of the clip table that says who speaks. Names are compared as text.
 
-    prior_clips : float, default=10.0
+    prior_clips : float, default=5.0
         As many clips, >= 0, with the mean and deviation of the training clips are counted with
         those of each speaker: the fewer clips a speaker has, the nearer the statistics are to those
         of the training. With 0, a speaker's statistics are those of their own clips alone.
@@ -129,7 +129,7 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
     }
 
     def __init__(
-        self, transformer: Any, *, speaker: str = "speaker", prior_clips: float = 10.0
+        self, transformer: Any, *, speaker: str = "speaker", prior_clips: float = 5.0
     ) -> None:
         self.transformer = transformer
         self.speaker = speaker

@@ -40,7 +40,7 @@ class SpeakerPriorClassifier(WrapperMixin, ClassifierMixin, MetaEstimatorMixin, 
     speaker : str, default="speaker"
         Column of the clip table that says who speaks. Names are compared as text.
 
-    prior_clips : float, default=10.0
+    prior_clips : float, default=5.0
         As many clips, >= 0, with the shares of the training clips are counted with those of each
         speaker. The fewer clips a speaker has, the less is corrected; with 0, of few far too much.
 
@@ -108,7 +108,7 @@ class SpeakerPriorClassifier(WrapperMixin, ClassifierMixin, MetaEstimatorMixin, 
     }
 
     def __init__(
-        self, estimator: Any, *, speaker: str = "speaker", prior_clips: float = 10.0
+        self, estimator: Any, *, speaker: str = "speaker", prior_clips: float = 5.0
     ) -> None:
         self.estimator = estimator
         self.speaker = speaker

@@ -270,7 +270,7 @@ def svm_functionals_by_speaker(
     n_mfcc: int = 20,
     statistics: Sequence[str] = DEFAULT_STATISTICS,
     C: float = 10.0,
-    prior_clips: float = 10.0,
+    prior_clips: float = 5.0,
     on_error: Literal["raise", "nan"] = "nan",
     memory: str | os.PathLike[str] | ClipStore | None = None,
     n_jobs: int | None = None,
@@ -312,7 +312,7 @@ def svm_functionals_by_speaker(
     C : float, default=10.0
         Weight of the errors of the SVM against its margin, > 0.
 
-    prior_clips : float, default=10.0
+    prior_clips : float, default=5.0
         As many clips, >= 0, with the mean and deviation of the training clips are counted with
         those of each speaker. See :class:`sersk.feature_extraction.SpeakerNormalizer`.
 

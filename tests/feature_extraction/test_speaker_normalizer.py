@@ -259,11 +259,11 @@ def test_statistics_are_adapted_from_those_of_the_training(rng, n_axes, prior_cl
     assert_allclose(found[bob], in_one_pool(values, bob, training, 4, prior_clips), atol=1e-12)
 
 
-def test_ten_clips_of_the_training_by_default(rng):
+def test_five_clips_of_the_training_by_default(rng):
     values = random_features(rng, 40, 2)
     table = table_of([*["ann"] * 30, *["bob"] * 10])
     found = SpeakerNormalizer(Stored(values)).fit(table.iloc[:30]).transform(table)
-    assert_array_equal(found, normalized(values, table, table.iloc[:30], prior_clips=10.0))
+    assert_array_equal(found, normalized(values, table, table.iloc[:30], prior_clips=5.0))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
