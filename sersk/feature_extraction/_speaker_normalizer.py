@@ -92,9 +92,11 @@ class SpeakerNormalizer(TransformerMixin, BaseEstimator):
         \hat m = \frac{n m + k m_0}{n + k}, \quad
         \hat v = \frac{n (v + m^2) + k (v_0 + m_0^2)}{n + k} - \hat m^2 ,
 
-    as models of speakers are adapted [1]_. It costs little where a speaker plays all emotions, and
-    saves much where not. UAR on strangers in RAVDESS, one seed, of ``svm_functionals_by_speaker``:
-    UNBALANCED
+    as models of speakers are adapted [1]_. That costs little where speakers play all emotions, and
+    keeps them from harm where they do not. UAR of ``svm_functionals_by_speaker`` on strangers in
+    RAVDESS, one seed: 64.9, with ``prior_clips=0`` 65.8. Where a half, two thirds and four fifths
+    of a speaker's tested clips are neutral, 54.4, 51.8 and 50.4; with 0 50.1, 40.9 and 32.6. An SVM
+    that hears each clip by itself has 44 to 45 throughout.
 
     In frames and images a feature, or a bin of a channel, has one mean and one deviation over all
     valid frames of the speaker's clips. A deviation of 0, up to rounding, is taken for 1.

@@ -77,7 +77,9 @@ class SpeakerPriorClassifier(WrapperMixin, ClassifierMixin, MetaEstimatorMixin, 
         p'_c(x) \propto p_c(x) \, \pi_c \Big/ \frac{\sum_i p_c(x_i) + k \pi_c}{n + k} .
 
     It is Bayes' rule for a change of priors [1]_: the mean probability stands for the prior that
-    the estimator brings to this speaker, and the training share takes its place.
+    the estimator brings to this speaker, and the training share takes its place. UAR of
+    ``gradient_boosting_functionals`` on strangers in RAVDESS, one seed: 50.7 by itself and 56.1
+    corrected. Where two thirds of a speaker's tested clips are neutral, 49.0 and 50.0.
 
     **Whose clips.** Rows that are the same clip count once; rows with something in the column
     ``augment`` count where the speaker has no others. Where the cell is empty, and where there is

@@ -343,6 +343,12 @@ def svm_functionals_by_speaker(
     --------
     svm_functionals : For a single clip from a stranger.
 
+    Notes
+    -----
+    UAR on speakers never heard, all of whose clips are at hand, one seed: 67.0 on CREMA-D, 64.9 on
+    RAVDESS, 62.5 on SAVEE, 56.1 on TESS. There each speaker plays every emotion about equally
+    often; what is left where not, see :class:`sersk.feature_extraction.SpeakerNormalizer`.
+
     Examples
     --------
     >>> import tempfile
