@@ -165,7 +165,7 @@ def crnn_svm_ensemble(
         max_epochs=max_epochs,
         C=C,
         svm_share=svm_share,
-        by_speaker=False,
+        prior_clips=None,
         device=device,
         on_error=on_error,
         memory=memory,
@@ -189,6 +189,7 @@ def crnn_svm_ensemble_by_speaker(
     max_epochs: int = 15,
     C: float = 10.0,
     svm_share: float = 0.5,
+    prior_clips: float = 5.0,
     device: str = "auto",
     on_error: Literal["raise", "nan"] = "nan",
     memory: str | os.PathLike[str] | ClipStore | None = None,
@@ -243,6 +244,11 @@ def crnn_svm_ensemble_by_speaker(
 
     svm_share : float, default=0.5
         Weight of the SVM in the vote, in (0, 1); the nets share the rest.
+
+    prior_clips : float, default=5.0
+        As many clips, >= 0, of the training are counted with those of each speaker. See
+        :class:`sersk.feature_extraction.SpeakerNormalizer` and
+        :class:`sersk.model_selection.SpeakerPriorClassifier`.
 
     device : str, default="auto"
         Where the nets compute: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU where there is one.
@@ -308,7 +314,7 @@ def crnn_svm_ensemble_by_speaker(
         max_epochs=max_epochs,
         C=C,
         svm_share=svm_share,
-        by_speaker=True,
+        prior_clips=prior_clips,
         device=device,
         on_error=on_error,
         memory=memory,
@@ -332,7 +338,7 @@ def _ensemble(
     max_epochs: int,
     C: float,
     svm_share: float,
-    by_speaker: bool,
+    prior_clips: float | None,
     device: str,
     on_error: Literal["raise", "nan"],
     memory: str | os.PathLike[str] | ClipStore | None,
@@ -340,7 +346,7 @@ def _ensemble(
     verbose: int,
     random_state: int | None,
 ) -> Pipeline:
-    """Make either."""
+    """Make either; `prior_clips` is None where speakers are not known."""
     from ..neural_network import CRNNClassifier
 
     if n_nets != int(n_nets) or n_nets < 1:
@@ -392,23 +398,23 @@ def _ensemble(
             ("net", net),
         ]
         members.append((f"net{number}", Pipeline(steps)))
-    nets = VotingClassifier(members, voting="soft")
-    vectors = PerClip(
+    nets: Any = VotingClassifier(members, voting="soft")
+    vectors: Any = PerClip(
         wide_chain(sample_rate=sample_rate, on_error=on_error, n_jobs=n_jobs), memory=memory
     )
     svm = CalibratedClassifierCV(SVC(C=C, class_weight="balanced"), cv=3, ensemble=False)
+    if prior_clips is not None:
+        nets = SpeakerPriorClassifier(nets, prior_clips=prior_clips)
+        vectors = SpeakerNormalizer(vectors, prior_clips=prior_clips)
     steps = [
-        ("features", SpeakerNormalizer(vectors) if by_speaker else vectors),
+        ("features", vectors),
         ("drop", DropUnreadable()),
         ("impute", SimpleImputer()),
         ("scale", StandardScaler()),
         ("svm", svm),
     ]
     vote = VotingClassifier(
-        [
-            ("nets", SpeakerPriorClassifier(nets) if by_speaker else nets),
-            ("svm", Pipeline(steps)),
-        ],
+        [("nets", nets), ("svm", Pipeline(steps))],
         voting="soft",
         weights=[1 - svm_share, svm_share],
     )

@@ -133,6 +133,8 @@ def test_members_of_the_ensemble(name, written_corpus):
         0.6 * heard + 0.4 * svm.predict_proba(written_corpus.data),
     )
     by_speaker = recipe_info(name).by_speaker
+    counted = {value for key, value in pipeline.get_params().items() if "prior_clips" in key}
+    assert counted == ({5.0} if by_speaker else set())
     assert isinstance(nets, SpeakerPriorClassifier) == by_speaker
     assert isinstance(svm["features"], SpeakerNormalizer) == by_speaker
     nets = nets.estimator_ if by_speaker else nets
