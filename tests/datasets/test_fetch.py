@@ -572,16 +572,21 @@ def tess(hosts, monkeypatch):
 def test_tess_comes_file_by_file(tess, tmp_path):
     files = [f"/borealis/api/access/datafile/{number}" for number in range(3)]
     good = tess.pages[files[2]]
-    tess.pages[files[2]] = Page(good.content[::-1])
+    tess.pages[files[2]] = Page(good.content[::-1], pauses=[0.2])
     with pytest.raises(
         CorpusError, match=r"/datafile/2 is not the expected file.*[012] of 3 files"
-    ):
+    ) as error:
         _fetch.fetch_tess(data_home=tmp_path, accept_licence=True, delay=0.0)
+    # On a busy machine others may not be there yet, and are broken off.
+    kept = {path.name for path in (tmp_path / "tess").rglob("*.wav")}
+    assert f"{len(kept)} of 3 files" in str(error.value)
     assert not _data_home.is_complete(tmp_path / "tess")
     tess.pages[files[2]] = good
     corpus = _fetch.fetch_tess(data_home=tmp_path)
     assert len(corpus.data) == len(TESS_NAMES)
-    assert sum(tess.served[file] for file in files) == 4 * 1000
+    for file, name in zip(files, TESS_NAMES, strict=True):
+        assert name not in kept or tess.served[file] == 1000
+    assert tess.served[files[2]] == 2000
     found = sorted(path.name for path in (tmp_path / "tess").iterdir())
     assert found == sorted([".complete", *TESS_NAMES])
 
