@@ -138,7 +138,7 @@ def main() -> None:
                 if key not in done:
                     done[key] = run_fold(corpus, system, options.memory, train, test)
                     with atomic_path(KEPT) as path:
-                        path.write_text(json.dumps(done, indent=1), encoding="utf-8")
+                        path.write_text(json.dumps(done) + "\n", encoding="utf-8")
                     print(key, flush=True, file=sys.stderr)
     command = " ".join(f"{name}={name.upper()}" for name in names)
     write_page(names, done, f"python benchmarks/unbalanced_speakers.py {command} --memory FOLDER")

@@ -82,8 +82,9 @@ class SpeakerPriorClassifier(WrapperMixin, ClassifierMixin, MetaEstimatorMixin, 
     by itself and 56.1 corrected. With 6, two thirds of them neutral, 49.0 and 50.0.
 
     **Whose clips.** Rows that are the same clip count once; rows with something in the column
-    ``augment`` count where the speaker has no others. Where the cell is empty, and where there is
-    no such column, as with paths alone, probabilities stay as they are.
+    ``augment`` count where the speaker has no others. Files that could not be read count with what
+    the estimator makes of them. Where the cell is empty, and where there is no such column, as with
+    paths alone, probabilities stay as they are.
 
     References
     ----------
