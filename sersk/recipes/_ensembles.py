@@ -287,9 +287,9 @@ def crnn_svm_ensemble_by_speaker(
 
     Notes
     -----
-    UAR on strangers in SAVEE, one seed: 62.9, the SVM alone 62.5. Larger corpora have not been
-    scored yet. The nets themselves hear each clip by itself: with log-mel bands z-scored by
-    speaker, and no correction, the ensemble had 55.7.
+    UAR on strangers, one seed: 72.8 (95 % interval 69 to 77) in RAVDESS, the SVM alone 64.9; 62.9
+    in SAVEE, the SVM alone 62.5. The nets themselves hear each clip by itself: with log-mel bands
+    z-scored by speaker, and no correction, the ensemble had 55.7 in SAVEE.
 
     Examples
     --------
