@@ -68,6 +68,8 @@ def collect(folders: Sequence[str]) -> pd.DataFrame:
     table = pd.concat([part for part in (known, *found) if part is not None])
     table = table.fillna({"options": ""}).drop_duplicates(KEY, keep="last")
     table = table[[*KEY, *FIGURES]].sort_values(KEY, ignore_index=True)
+    # The page says the same of figures just found and of the same ones read again.
+    table = table.round(4)
     table.to_csv(COLLECTED, index=False, float_format="%.4f")
     return table
 
