@@ -91,6 +91,11 @@ def uar(folds: list[dict[str, Any]], share: float | None) -> float:
     return 100 * float(np.mean(np.divide(right, of)))
 
 
+def n_tested(folds: list[dict[str, Any]], share: float | None) -> float:
+    total = sum(sum(fold[str(share)]["of"].values()) for fold in folds)
+    return total / (N_DRAWS if share else 1)
+
+
 def write_page(corpora: list[str], done: dict[str, Any], command: str) -> None:
     lines = [
         "# Speakers whose clips are not balanced",
@@ -100,8 +105,7 @@ def write_page(corpora: list[str], done: dict[str, Any], command: str) -> None:
         "UAR on speakers never heard, five folds, one seed. Of each speaker all neutral clips are",
         "tested, and of the others, drawn at random, as many as make neutral the share that stands",
         f"above a column; recalls over {N_DRAWS} draws. Systems that are given several clips of a",
-        "speaker are given those that are tested, and no others. Of a speaker of RAVDESS these are",
-        "60, 8, 6 and 5 clips, of SAVEE 120, 60, 45 and 37.",
+        "speaker are given those that are tested, and no others.",
         "",
         "| corpus | system | clips as they are | "
         + " | ".join(f"{share:.0%} neutral" for share in SHARES if share)
@@ -113,6 +117,10 @@ def write_page(corpora: list[str], done: dict[str, Any], command: str) -> None:
         for key, fold in done.items():
             for name, counts in fold.items() if key.startswith(f"{corpus}|") else ():
                 by_model.setdefault(name, []).append(counts)
+        # Every system is tested on the same clips.
+        folds = next(iter(by_model.values()))
+        cells = " | ".join(f"{n_tested(folds, share):.0f}" for share in SHARES)
+        lines.append(f"| {corpus} | *clips tested, all speakers* | {cells} |")
         for name, folds in by_model.items():
             cells = " | ".join(f"{uar(folds, share):.1f}" for share in SHARES)
             lines.append(f"| {corpus} | {name} | {cells} |")
