@@ -70,6 +70,8 @@ class CorpusEntry:
         A file that describes it.
     root : Path or None
         Folder of the recordings.
+    loader : str
+        Name of the corpus that is loaded; empty for a file and for parts.
     options : dict
         Of the loader.
     """
@@ -78,6 +80,7 @@ class CorpusEntry:
     parts: tuple[str, ...] = ()
     csv: Path | None = None
     root: Path | None = None
+    loader: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -230,7 +233,7 @@ class Matrix:
 def _loads_otherwise(entry: CorpusEntry, option: str, value: Any) -> bool:
     if entry.csv is not None:
         return False
-    taken = inspect.signature(getattr(datasets, f"load_{entry.name}")).parameters
+    taken = inspect.signature(getattr(datasets, f"load_{entry.loader}")).parameters
     return option in taken and entry.options.get(option, taken[option].default) != value
 
 
@@ -272,7 +275,7 @@ def load_entry(entry: CorpusEntry, loading: Mapping[str, Any]) -> Bunch:
             if "name" not in entry.options:
                 warnings.filterwarnings("ignore", message=".* has a column 'corpus'")
             return datasets.load_csv(entry.csv, root=entry.root, **options)
-    loader = getattr(datasets, f"load_{entry.name}")
+    loader = getattr(datasets, f"load_{entry.loader}")
     taken = inspect.signature(loader).parameters
     own = {name: value for name, value in loading.items() if name in taken}
     return loader(entry.root, **{**entry.options, **own})
@@ -373,8 +376,9 @@ def _read_corpus(name: str, table: dict[str, Any], folder: Path, where: str) -> 
     options = dict(table)
     parts = options.pop("parts", None)
     csv, root = options.pop("csv", None), options.pop("root", None)
+    named = options.pop("loader", None)
     if parts is not None:
-        if not _is_list_of(parts, str) or not parts or csv or root or options:
+        if not _is_list_of(parts, str) or not parts or csv or root or named or options:
             raise ValueError(
                 f"{where}: parts is a list of names of other corpora, and stands alone."
             )
@@ -384,21 +388,28 @@ def _read_corpus(name: str, table: dict[str, Any], folder: Path, where: str) -> 
     for key, value in (("csv", csv), ("root", root)):
         if value is not None and not isinstance(value, str):
             raise ValueError(f"{where}: {key} is a path, got {value!r}.")
-    if csv is None and name not in CORPORA:
-        near = did_you_mean(name, CORPORA)
+    if named is not None and not isinstance(named, str):
+        raise ValueError(f"{where}: loader is a name, got {named!r}.")
+    if csv is not None and named is not None:
+        raise ValueError(f"{where}: csv and loader exclude each other.")
+    named = name if named is None else named
+    if csv is None and named not in CORPORA:
+        near = did_you_mean(named, CORPORA)
         raise ValueError(
-            f"{where}: there is no loader of that name.{near} Known: {', '.join(CORPORA)}; for a "
-            'corpus of your own, csv = "FILE.csv", for several together, parts = [...].'
+            f"{where}: there is no loader named {named!r}.{near} Known: {', '.join(CORPORA)}; for "
+            'one of them under another name, loader = "NAME"; for a corpus of your own, '
+            'csv = "FILE.csv"; for several together, parts = [...].'
         )
     if csv is None and root is None:
         raise ValueError(f'{where} needs root = "FOLDER", where the recordings are.')
-    loader = datasets.load_csv if csv is not None else getattr(datasets, f"load_{name}")
+    loader = datasets.load_csv if csv is not None else getattr(datasets, f"load_{named}")
     known = list(inspect.signature(loader).parameters)[1:]
     _refuse_unknown(options, [key for key in known if key != "root"], f"{where}: option")
     return CorpusEntry(
         name,
         csv=None if csv is None else folder / Path(csv).expanduser(),
         root=None if root is None else folder / Path(root).expanduser(),
+        loader=named if csv is None else "",
         options=options,
     )
 

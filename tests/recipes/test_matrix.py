@@ -72,6 +72,10 @@ def read(two_folders):
         ("[corpora.ravdess]\n" + RUN, 'needs root = "FOLDER"'),
         ('[corpora.ravdess]\nroot = "R"\nchanel = "all"\n' + RUN, "Did you mean channel"),
         ("[corpora.ravdess]\nroot = 3\n" + RUN, "root is a path, got 3"),
+        ("[corpora.songs]\nloader = 3\n" + RUN, "loader is a name, got 3"),
+        ('[corpora.songs]\nloader = "ravdes"\n' + RUN, "'ravdes'. Did you mean ravdess"),
+        ('[corpora.songs]\nloader = "ravdess"\n' + RUN, 'needs root = "FOLDER"'),
+        ('[corpora.songs]\nloader = "ravdess"\ncsv = "c.csv"\n' + RUN, "exclude each other"),
         (CORPORA.replace('"street"]', '"streets"]') + RUN, "corpus 'streets' is unknown"),
         (CORPORA.replace('"street"]', '"studio"]') + RUN, "a part is named twice"),
         (CORPORA + '[corpora.all]\nparts = ["both", "street"]\n' + RUN, "has parts itself"),
@@ -197,6 +201,18 @@ def test_a_source_that_loads_more_gets_it_under_its_own_name(tmp_path, monkeypat
     matrix = read_matrix(path)
     matrix.check()
     assert list(matrix.loaded) == ["ravdess"]
+    # The same recordings twice, loaded differently.
+    both = '[corpora.sung]\nloader = "ravdess"\nroot = "."\nchannel = "song"\n'
+    both += 'on_incomplete = "ignore"\n'
+    path.write_text(
+        table + both + RUN.replace('"studio"', '"ravdess", "sung"').replace("speaker", "random")
+        + "n_splits = 2\n"
+    )  # fmt: skip
+    matrix = read_matrix(path)
+    matrix.check()
+    assert {name: set(corpus.frame["channel"]) for name, corpus in matrix.loaded.items()} == {
+        "ravdess": {"speech"}, "sung": {"song"},
+    }  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------- estimates
