@@ -80,6 +80,7 @@ def read(two_folders):
         (CORPORA.replace('"street"]', '"studio"]') + RUN, "a part is named twice"),
         (CORPORA + '[corpora.all]\nparts = ["both", "street"]\n' + RUN, "has parts itself"),
         (CORPORA + 'root = "x"\n' + RUN, "parts is a list of names"),
+        (CORPORA + 'loader = "ravdess"\n' + RUN, "parts is a list of names"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_in_a_file(read, text, message):
