@@ -186,7 +186,7 @@ def _changed(systems: pd.DataFrame, changed: pd.DataFrame) -> list[str]:
             for row in own.to_dict("records")
         ]
     return [
-        "## Where a published figure is not reached",
+        "## What the published figures depend on",
         "",
         "One thing changed at a time, under the split of the source, one seed.",
         "",
