@@ -134,6 +134,9 @@ def crnn_svm_ensemble(
 
     Notes
     -----
+    UAR on strangers, the mean of three seeds: 66.2 in RAVDESS, 46.0 in SAVEE. The probabilities of
+    the three together, twelve nets and three SVMs, give 67.9 and 47.0: more nets are worth more.
+
     What was tried, by one net on three folds of RAVDESS that were drawn otherwise than those of the
     results: UAR 60.0 on strangers without the step that subtracts means, 61.7 with mixup in its
     place, 64.8 with it, 62.4 with both, 62.1 with each band's deviation divided by, too. Of the
