@@ -16,11 +16,21 @@ import pytest
 import soundfile
 from hypothesis import settings
 
+from sersk._utils._compile import one_process_at_a_time
+
 matplotlib.use("Agg")
 
 # The same examples in every run, and no deadline: machines are noisy, speed is not tested here.
 settings.register_profile("sersk", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("sersk")
+
+# Many tests import librosa themselves: workers that do so at once may tear numba's cache, in this
+# environment for good.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    with one_process_at_a_time():
+        import librosa.core.audio
+        import librosa.core.pitch
+        import librosa.util.utils  # noqa: F401
 
 
 # Shells start what runs in the background deaf to Ctrl-C, and so would be the processes that tests
